@@ -1,0 +1,212 @@
+package core
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// The values that the client's methods answer with. rpc publishes them as they
+// stand and the command line prints them, so their JSON names are a contract:
+// fields may be added, none is renamed, an absent field is omitted. Times are
+// UTC; ids and handles are strings.
+
+// Registered answers Register.
+type Registered struct {
+	Handle  string `json:"handle,omitempty"` // name@domain, if one was asked for
+	Account string `json:"account"`
+	Device  string `json:"device"`
+	// Recovery is the recovery key as words; it is shown once and kept nowhere.
+	Recovery string `json:"recovery"`
+}
+
+// Identity answers Whoami.
+type Identity struct {
+	Handle  string `json:"handle,omitempty"`
+	Account string `json:"account"`
+	Device  string `json:"device"`
+	Server  string `json:"server"` // the home server's URL
+	Locked  bool   `json:"locked"`
+}
+
+// Invitation answers Invite.
+type Invitation struct {
+	Link    string     `json:"link"`
+	Uses    int        `json:"uses,omitempty"` // 0: no limit
+	Expires *time.Time `json:"expires,omitempty"`
+}
+
+// Contact answers AddContact.
+type Contact struct {
+	Account  string `json:"account"`
+	Handle   string `json:"handle,omitempty"`
+	Verified bool   `json:"verified"`
+}
+
+// Safety answers Safety: the same 60 digits on both sides.
+type Safety struct {
+	Safety   string `json:"safety"`
+	Account  string `json:"account"`
+	Handle   string `json:"handle,omitempty"`
+	Verified bool   `json:"verified"`
+}
+
+// Sending states.
+const (
+	StateSent   = "sent"   // the own entry was seen in the room's log
+	StateQueued = "queued" // it waits in the outbox and goes by itself
+)
+
+// Sent answers Send.
+type Sent struct {
+	Room string `json:"room"`
+	// ID is the message's id, stable across retries.
+	ID    string    `json:"id"`
+	Sent  time.Time `json:"sent"`
+	State string    `json:"state"`
+}
+
+// The types of Event.
+const (
+	EventMessage = "message"
+	EventRequest = "request"
+	EventJoined  = "joined"
+	EventLeft    = "left"
+	EventExpired = "expired"
+	EventReceipt = "receipt"
+	EventNotice  = "notice"
+)
+
+// Event is one thing that happened, as Receive and History give it out.
+type Event struct {
+	Type    string    `json:"type"`
+	Room    string    `json:"room"`
+	From    string    `json:"from,omitempty"` // handle, or account id
+	Account string    `json:"account,omitempty"`
+	Sent    time.Time `json:"sent"`
+
+	// message, expired, receipt, request
+	ID   string `json:"id,omitempty"`
+	Text string `json:"text,omitempty"`
+	// Reply is the id of the message that this one answers.
+	Reply string `json:"reply,omitempty"`
+	// Expires is when a message ends; nil in a message means that it is kept.
+	Expires *time.Time `json:"expires,omitempty"`
+
+	Kind   string `json:"kind,omitempty"` // request: direct or group
+	Name   string `json:"name,omitempty"` // request: the group's name
+	Who    string `json:"who,omitempty"`  // joined, left: handle or account id
+	By     string `json:"by,omitempty"`   // joined, left: who did it, if not the person
+	State  string `json:"state,omitempty"`
+	Device string `json:"device,omitempty"` // notice
+	Code   string `json:"code,omitempty"`   // notice: from the documented list
+}
+
+// MarshalJSON writes expires as null for a message that is kept: the contract
+// tells "kept" from "absent" there.
+func (e Event) MarshalJSON() ([]byte, error) {
+	type plain Event
+	if e.Type != EventMessage || e.Expires != nil {
+		return json.Marshal(plain(e))
+	}
+	return json.Marshal(struct {
+		plain
+		Expires *time.Time `json:"expires"`
+	}{plain: plain(e)})
+}
+
+// The kinds of conversation.
+const (
+	KindDirect = "direct"
+	KindGroup  = "group"
+	KindSelf   = "self"
+)
+
+// Request is a first contact that waits for an answer.
+type Request struct {
+	ID      string     `json:"id"`
+	Kind    string     `json:"kind"` // direct or group
+	From    string     `json:"from"`
+	Account string     `json:"account"`
+	Room    string     `json:"room"`
+	Name    string     `json:"name,omitempty"`
+	Text    string     `json:"text,omitempty"`
+	Sent    time.Time  `json:"sent"`
+	Expires *time.Time `json:"expires,omitempty"`
+}
+
+// Answered answers Accept and Decline; State is accepted, declined or expired.
+type Answered struct {
+	ID    string `json:"id"`
+	Room  string `json:"room,omitempty"`
+	State string `json:"state"`
+}
+
+// Blocking answers Block and Unblock; State is blocked or unblocked.
+type Blocking struct {
+	Account string `json:"account"`
+	State   string `json:"state"`
+}
+
+// The states of a conversation on this device.
+const (
+	RoomOK        = "ok"
+	RoomOutOfStep = "out_of_step"
+	RoomLeft      = "left"
+	RoomRemoved   = "removed"
+)
+
+// Member is a person in a conversation; State is invited or joined.
+type Member struct {
+	Account string `json:"account"`
+	Handle  string `json:"handle,omitempty"`
+	Role    string `json:"role"`
+	State   string `json:"state"`
+}
+
+// Room is a conversation, in the list that Rooms gives.
+type Room struct {
+	Room      string   `json:"room"`
+	Kind      string   `json:"kind"`
+	Name      string   `json:"name,omitempty"`
+	Members   []Member `json:"members"`
+	Role      string   `json:"role"`
+	Retention string   `json:"retention"` // as typed: 1d, 7d, 30d, 1y, keep
+	Unread    int      `json:"unread"`
+	Epoch     uint64   `json:"epoch"`
+	State     string   `json:"state"`
+}
+
+// Skipped names a person who could not be added, and why; the others were.
+type Skipped struct {
+	Handle string `json:"handle"`
+	Code   string `json:"code"`
+}
+
+// Group answers GroupNew.
+type Group struct {
+	Room    string    `json:"room"`
+	Name    string    `json:"name"`
+	Members []Member  `json:"members"`
+	Skipped []Skipped `json:"skipped"`
+}
+
+// Changed answers GroupAdd and GroupRemove; Changed lists account ids.
+type Changed struct {
+	Room    string    `json:"room"`
+	Changed []string  `json:"changed"`
+	Skipped []Skipped `json:"skipped"`
+	Epoch   uint64    `json:"epoch"`
+}
+
+// Left answers GroupLeave.
+type Left struct {
+	Room  string `json:"room"`
+	State string `json:"state"`
+}
+
+// Settings answers GroupSet.
+type Settings struct {
+	Room      string `json:"room"`
+	Retention string `json:"retention"`
+	Limit     int    `json:"limit"`
+}
