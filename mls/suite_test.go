@@ -1,0 +1,238 @@
+package mls
+
+import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"testing"
+)
+
+func TestVectorsDeserialization(t *testing.T) {
+	var cases []struct {
+		Header hexBytes `json:"vlbytes_header"`
+		Length int      `json:"length"`
+	}
+	loadVectors(t, "deserialization.json", &cases)
+	for _, c := range cases {
+		d := decoder{b: c.Header}
+		if got := d.header(); d.err != nil || got != c.Length || len(d.b) != 0 {
+			t.Errorf("header %x: got %d, %v, want %d", []byte(c.Header), got, d.err, c.Length)
+		}
+		var e encoder
+		e.header(c.Length)
+		wantBytes(t, "header written", e.b, c.Header)
+	}
+	t.Logf("deserialization.json: %d cases passed", len(cases))
+	if len(cases) != 14 {
+		t.Errorf("%d cases, want 14", len(cases))
+	}
+}
+
+func TestVectorsCryptoBasics(t *testing.T) {
+	var cases []struct {
+		Suite   Suite `json:"cipher_suite"`
+		RefHash struct {
+			Label      string
+			Value, Out hexBytes
+		} `json:"ref_hash"`
+		Expand struct {
+			Secret, Context, Out hexBytes
+			Label                string
+			Length               int
+		} `json:"expand_with_label"`
+		Derive struct {
+			Secret, Out hexBytes
+			Label       string
+		} `json:"derive_secret"`
+		Tree struct {
+			Secret, Out hexBytes
+			Label       string
+			Generation  uint32
+			Length      int
+		} `json:"derive_tree_secret"`
+		Sign struct {
+			Priv, Pub, Content, Signature hexBytes
+			Label                         string
+		} `json:"sign_with_label"`
+		Encrypt struct {
+			Priv, Pub, Context, Plaintext, Ciphertext hexBytes
+			KEMOutput                                 hexBytes `json:"kem_output"`
+			Label                                     string
+		} `json:"encrypt_with_label"`
+	}
+	loadVectors(t, "crypto-basics.json", &cases)
+	count := countVectors("crypto-basics.json")
+	for _, c := range cases {
+		p, ok := count.params(t, c.Suite)
+		if !ok {
+			continue
+		}
+		wantBytes(t, "RefHash", p.refHash(c.RefHash.Label, c.RefHash.Value), c.RefHash.Out)
+		wantBytes(t, "ExpandWithLabel", p.expandWithLabel(c.Expand.Secret, c.Expand.Label, c.Expand.Context, c.Expand.Length), c.Expand.Out)
+		wantBytes(t, "DeriveSecret", p.deriveSecret(c.Derive.Secret, c.Derive.Label), c.Derive.Out)
+		wantBytes(t, "DeriveTreeSecret", p.deriveTreeSecret(c.Tree.Secret, c.Tree.Label, c.Tree.Generation, c.Tree.Length), c.Tree.Out)
+
+		s := c.Sign
+		if err := p.verifyWithLabel(s.Pub, s.Label, s.Content, s.Signature); err != nil {
+			t.Errorf("suite %d: verify: %v", c.Suite, err)
+		}
+		pub, err := p.sig.public(s.Priv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantBytes(t, "signature public key", pub, s.Pub)
+		sig, err := p.signWithLabel(s.Priv, s.Label, s.Content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.verifyWithLabel(s.Pub, s.Label, s.Content, sig); err != nil {
+			t.Errorf("suite %d: verify own: %v", c.Suite, err)
+		}
+
+		x := c.Encrypt
+		plain, err := p.decryptWithLabel(x.Priv, x.Label, x.Context, x.KEMOutput, x.Ciphertext)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantBytes(t, "DecryptWithLabel", plain, x.Plaintext)
+		kem, ct, err := p.encryptWithLabel(x.Pub, x.Label, x.Context, x.Plaintext)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, err = p.decryptWithLabel(x.Priv, x.Label, x.Context, kem, ct)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantBytes(t, "own ciphertext", plain, x.Plaintext)
+	}
+	count.done(t, 5, 2)
+}
+
+func TestSuitesSealSignAndExport(t *testing.T) {
+	for _, s := range Suites() {
+		t.Run(s.String(), func(t *testing.T) {
+			p, err := s.params()
+			if err != nil {
+				t.Fatal(err)
+			}
+			priv, pub, err := p.generateKeyPair()
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := p.publicOf(priv)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantBytes(t, "public key", again, pub)
+			kem, ct, err := p.encryptWithLabel(pub, "x", []byte("context"), []byte("text"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, open := range map[string]func() ([]byte, error){
+				"label":      func() ([]byte, error) { return p.decryptWithLabel(priv, "y", []byte("context"), kem, ct) },
+				"context":    func() ([]byte, error) { return p.decryptWithLabel(priv, "x", []byte("contexu"), kem, ct) },
+				"kem output": func() ([]byte, error) { return p.decryptWithLabel(priv, "x", []byte("context"), kem[1:], ct) },
+				"ciphertext": func() ([]byte, error) { return p.decryptWithLabel(priv, "x", []byte("context"), kem, ct[1:]) },
+				"key":        func() ([]byte, error) { return p.decryptWithLabel(priv[1:], "x", []byte("context"), kem, ct) },
+			} {
+				if _, err := open(); !errors.Is(err, errHPKEOpen) {
+					t.Errorf("wrong %s: error %v", name, err)
+				}
+			}
+			kem, sent, err := p.exportToExternal(pub)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := p.exportFromExternal(priv, kem)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantBytes(t, "init secret", got, sent)
+
+			key, err := GenerateSignatureKey(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			same, err := NewSignatureKey(s, key.Bytes())
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantBytes(t, "signature key", same.Public(), key.Public())
+			sig, err := p.signWithLabel(key.Bytes(), "l", []byte("m"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.verifyWithLabel(key.Public(), "l", []byte("m"), sig); err != nil {
+				t.Error(err)
+			}
+			if p.verifyWithLabel(key.Public(), "k", []byte("m"), sig) == nil {
+				t.Error("a signature verifies under another label")
+			}
+			k, n := make([]byte, p.nk), make([]byte, p.nn)
+			box := p.seal(k, n, []byte("aad"), []byte("text"))
+			if out, err := p.open(k, n, []byte("aad"), box); err != nil || string(out) != "text" {
+				t.Errorf("open: %q, %v", out, err)
+			}
+			if _, err := p.open(k, n, nil, box); err == nil {
+				t.Error("opens with other additional data")
+			}
+		})
+	}
+}
+
+// The list of points must be exactly those with which no agreement is possible.
+func TestLowOrderPoints(t *testing.T) {
+	priv, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(lowOrderPoints) != 7 {
+		t.Errorf("%d points, want 7", len(lowOrderPoints))
+	}
+	for point := range lowOrderPoints {
+		for _, top := range []byte{0, 0x80} {
+			key := bytes.Clone(point[:])
+			key[31] |= top
+			pub, err := ecdh.X25519().NewPublicKey(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := priv.ECDH(pub); err == nil {
+				t.Errorf("point %x: agreement works", key)
+			}
+			if _, err := suite1.publicKey(key); err == nil {
+				t.Errorf("point %x is taken for a key", key)
+			}
+		}
+	}
+}
+
+func TestSecretsDoNotPrint(t *testing.T) {
+	key, err := GenerateSignatureKey(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSecret([]byte("hunter2"))
+	holder := struct {
+		s secret
+		k *SignatureKey
+		p *KeyPackageSecrets
+	}{s, key, &KeyPackageSecrets{suite: 1, initKey: s, leafKey: s, signature: key}}
+	for _, v := range []any{s, &s, key, holder, &holder, holder.p, *holder.p, []secret{s}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q"} {
+			out := fmt.Sprintf(verb, v)
+			for _, leak := range []string{"hunter2", "68756e74657232", "104 117 110", "0x68", fmt.Sprintf("%x", key.Bytes())} {
+				if bytes.Contains([]byte(out), []byte(leak)) {
+					t.Errorf("%s of %T prints the key: %s", verb, v, out)
+				}
+			}
+		}
+	}
+	copied := s
+	s.wipe()
+	if copied.present() {
+		t.Error("a copy survives the wipe")
+	}
+}
