@@ -1,0 +1,61 @@
+# make run    builds bin/hearth and starts a server on http://localhost:8420
+# make test   everything that must hold before a commit lands
+# The rest is listed by make help.
+
+GO ?= go
+# Version-control stamps are of no use here and fail in a checkout without git.
+export GOFLAGS := -buildvcs=false $(GOFLAGS)
+
+PEER := mls/peertest/tsmls
+
+.PHONY: help build run test check node wasm soak bench fuzz clean
+
+help:
+	@echo 'make run    build bin/hearth and start a server on http://localhost:8420'
+	@echo 'make build  leave bin/hearth'
+	@echo 'make test   gofmt, vet, the build for browsers, every test'
+	@echo 'make soak   long random histories against the independent MLS peer'
+	@echo 'make bench  benchmarks of mls, then the load generator, a few seconds each'
+	@echo 'make fuzz   every fuzz target for a few seconds'
+
+build:
+	$(GO) build -o bin/hearth ./cmd/hearth
+
+run: build
+	./bin/hearth serve
+
+# What the tests need from outside Go: the independent MLS peer.
+node:
+	@if [ -f $(PEER)/package-lock.json ] && command -v npm >/dev/null 2>&1; then \
+		cd $(PEER) && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund; }; \
+	fi
+
+check:
+	@bad=$$(gofmt -l $$(git ls-files '*.go' 2>/dev/null || find . -name '*.go' -not -path '*/node_modules/*')); \
+		if [ -n "$$bad" ]; then echo "gofmt would change:"; echo "$$bad"; exit 1; fi
+	$(GO) vet ./...
+
+# core and its API are the client in a browser too.
+wasm:
+	GOOS=js GOARCH=wasm $(GO) build -o /dev/null ./core/... ./rpc/...
+
+test: node check wasm
+	$(GO) test -timeout 20m ./...
+
+soak: node
+	HEARTH_SOAK=10000 $(GO) test -count=1 -timeout 6h -v -run Soak ./mls/peertest
+
+bench: build
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./mls
+	for b in idle deliver offline group; do ./bin/hearth bench $$b --seconds 5 || exit 1; done
+
+FUZZTIME ?= 10s
+fuzz:
+	@set -e; for p in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p; \
+		done; \
+	done
+
+clean:
+	rm -rf bin

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"hearth/wire"
+)
+
+// app is one run of the program: its streams and its global flags.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+
+	home string // --home, HEARTH_HOME, or where a person's data lies
+	json bool   // --json: one object a line instead of words for people
+}
+
+// run carries out one command line and returns the exit code.
+func (a *app) run(ctx context.Context, args []string) int {
+	// An error may come up before the flags are parsed; scripts get their JSON
+	// all the same.
+	flags := args
+	if i := slices.Index(args, "--"); i >= 0 {
+		flags = args[:i]
+	}
+	a.json = slices.Contains(flags, "--json")
+
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	if err := root.ExecuteContext(ctx); err != nil {
+		a.fail(err)
+		return 1
+	}
+	return 0
+}
+
+// root returns the command tree.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "hearth",
+		Short:         "Private messaging that people run themselves",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE:          needsSubcommand,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.PersistentFlags().StringVar(&a.home, "home", "", "the folder of your account (default $HEARTH_HOME or ~/.hearth)")
+	root.PersistentFlags().BoolVar(&a.json, "json", a.json, "one JSON object a line, for programs")
+	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(a.commands()...)
+	root.AddCommand(laterCommands()...)
+	return root
+}
+
+// commands lists what this version can do, one file each.
+func (a *app) commands() []*cobra.Command {
+	return []*cobra.Command{
+		a.serveCommand(),
+	}
+}
+
+// homeDir returns the folder of the account that this command is for.
+func (a *app) homeDir() (string, error) {
+	dir := a.home
+	if dir == "" {
+		dir = os.Getenv("HEARTH_HOME")
+	}
+	if dir == "" {
+		user, err := os.UserHomeDir()
+		if err != nil {
+			return "", wire.Errorf(wire.BadInput, "there is no home folder to keep an account in: %w", err).WithNext("name one with --home DIR")
+		}
+		dir = filepath.Join(user, ".hearth")
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", wire.Errorf(wire.BadInput, "the home folder can't be found: %w", err).WithNext("name it in full with --home DIR")
+	}
+	return abs, nil
+}

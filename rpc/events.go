@@ -1,0 +1,167 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"hearth/core"
+	"hearth/wire"
+)
+
+// methodReceive gives out events. Each is pushed as a notification "event" with
+// EventParams, and the next one only when that one was acknowledged (a
+// notification "ack"); only then is it marked as given out in this home. The
+// answer comes when the subscription ends.
+const methodReceive = "recv"
+
+// notifyEvent is the notification that carries an event.
+const notifyEvent = "event"
+
+// ReceiveParams are those of recv.
+type ReceiveParams struct {
+	// Wait is how long to stay once the home is up to date; absent: not at all.
+	Wait string `json:"wait,omitempty"`
+	// Follow stays until the request is cancelled.
+	Follow bool `json:"follow,omitempty"`
+}
+
+// EventParams are those of the notification "event".
+type EventParams struct {
+	Subscription json.RawMessage `json:"subscription"` // the id of the recv request
+	Number       uint64          `json:"number"`       // counts from 1 in this subscription
+	Event        core.Event      `json:"event"`
+}
+
+// Received answers recv. Fresh is false when the home could not be brought up
+// to date: there may be more.
+type Received struct {
+	Count uint64 `json:"count"`
+	Fresh bool   `json:"fresh"`
+}
+
+// receive carries out recv.
+func (c *conn) receive(ctx context.Context, m message, r *running) (Received, error) {
+	var p ReceiveParams
+	if err := readParams(m.Params, &p); err != nil {
+		return Received{}, err
+	}
+	stay, err := optionalSpan("wait", p.Wait)
+	if err != nil {
+		return Received{}, err
+	}
+	release, err := c.server.receiver(ctx)
+	if err != nil {
+		return Received{}, err
+	}
+	defer release()
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-c.server.left:
+			cancel(ErrLeaving)
+		case <-c.unheard:
+			cancel(nil)
+		case <-ctx.Done():
+		}
+	}()
+
+	var result Received
+	caughtUp := make(chan error, 1)
+	go func() {
+		err := fresh(ctx, c.server.core)
+		caughtUp <- err
+		if p.Follow {
+			return
+		}
+		if err == nil && stay > 0 {
+			t := time.NewTimer(stay)
+			defer t.Stop()
+			select {
+			case <-t.C:
+			case <-ctx.Done():
+			}
+		}
+		cancel(errStayed)
+	}()
+
+	err = c.server.core.Receive(ctx, func(e core.Event) error {
+		if err := c.push(ctx, m.ID, r, result.Count+1, e); err != nil {
+			return err
+		}
+		result.Count++
+		return nil
+	})
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errStayed) && (err == nil || ctx.Err() != nil):
+		result.Fresh = <-caughtUp == nil
+		return result, nil
+	case errors.Is(cause, ErrLeaving):
+		return result, leaving()
+	}
+	return result, err
+}
+
+// errStayed is the cause with which a subscription ends by itself.
+var errStayed = errors.New("stayed long enough")
+
+// push gives out one event and returns nil when it was acknowledged. That the
+// subscription ends meanwhile doesn't end the wait at once: the receiver may
+// have shown the event already.
+func (c *conn) push(ctx context.Context, id json.RawMessage, r *running, number uint64, e core.Event) error {
+	params, err := json.Marshal(EventParams{Subscription: id, Number: number, Event: e})
+	if err != nil {
+		return fmt.Errorf("write an event: %w", err)
+	}
+	if err := c.write(message{Method: notifyEvent, Params: params}); err != nil {
+		return err
+	}
+	done := ctx.Done()
+	var late <-chan time.Time
+	for {
+		select {
+		case n := <-r.acks:
+			if n == number {
+				return nil
+			}
+		case <-done:
+			t := time.NewTimer(ackGrace)
+			defer t.Stop()
+			done, late = nil, t.C
+		case <-c.unheard:
+			return context.Canceled
+		case <-late:
+			return ctx.Err()
+		}
+	}
+}
+
+// ackGrace is how long an event's acknowledgement is waited for after its
+// subscription has ended.
+const ackGrace = 2 * time.Second
+
+// receiver makes the caller the only one that gives out events, waiting a
+// moment for another to end.
+func (s *Server) receiver(ctx context.Context) (release func(), err error) {
+	t := time.NewTimer(CatchUpWait)
+	defer t.Stop()
+	select {
+	case <-s.left:
+		return nil, leaving()
+	default:
+	}
+	select {
+	case <-s.receiving:
+		return func() { s.receiving <- struct{}{} }, nil
+	case <-s.left:
+		return nil, leaving()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-t.C:
+		return nil, wire.Errorf(wire.HomeInUse, "another recv is giving out what arrives here").WithNext("stop that one, or read hearth history")
+	}
+}

@@ -1,0 +1,100 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+)
+
+// None is the parameters of a method that takes none.
+type None struct{}
+
+// List is the answer of a method that lists things. Fresh is false when the
+// home could not be brought up to date first: this is what was known before.
+type List[T any] struct {
+	Items []T  `json:"items"`
+	Fresh bool `json:"fresh"`
+}
+
+// call carries out a method: it reads the parameters and returns the result.
+type call func(ctx context.Context, c Core, params json.RawMessage) (any, error)
+
+// methods is the whole API, beside recv (events.go), ack and cancel (conn.go).
+var methods = map[string]call{
+	"register":    method(register),
+	"whoami":      method(whoami),
+	"invite":      method(invite),
+	"contact.add": method(contactAdd),
+	"safety":      method(safety),
+
+	"send":     method(send),
+	"catch_up": method(catchUp),
+	"history":  method(history),
+
+	"requests": method(requests),
+	"accept":   method(accept),
+	"decline":  method(decline),
+	"block":    method(block),
+	"unblock":  method(unblock),
+
+	"rooms":        method(rooms),
+	"group.new":    method(groupNew),
+	"group.add":    method(groupAdd),
+	"group.remove": method(groupRemove),
+	"group.leave":  method(groupLeave),
+	"group.set":    method(groupSet),
+}
+
+// method makes a call of a function with typed parameters.
+func method[P, R any](f func(ctx context.Context, c Core, p P) (R, error)) call {
+	return func(ctx context.Context, c Core, raw json.RawMessage) (any, error) {
+		var p P
+		if err := readParams(raw, &p); err != nil {
+			return nil, err
+		}
+		return f(ctx, c, p)
+	}
+}
+
+// readParams reads the parameters of a request; absent means empty.
+func readParams(raw json.RawMessage, p any) error {
+	if raw == nil {
+		return nil
+	}
+	if err := strict(raw, p); err != nil {
+		return invalidParams(err.Error())
+	}
+	return nil
+}
+
+// need refuses a parameter that is empty.
+func need(name, value string) error {
+	if value == "" {
+		return invalidParams(fmt.Sprintf("%s is missing", name))
+	}
+	return nil
+}
+
+// fresh brings the home up to date; an error says that it could not be.
+func fresh(ctx context.Context, c Core) error {
+	ctx, cancel := context.WithTimeout(ctx, CatchUpWait)
+	defer cancel()
+	return c.CatchUp(ctx)
+}
+
+// list answers with what f finds, after bringing the home up to date if that
+// can be done: an old answer is better than none, and says that it is old.
+func list[T any](ctx context.Context, c Core, f func(ctx context.Context) ([]T, error)) (List[T], error) {
+	stale := fresh(ctx, c)
+	if err := ctx.Err(); err != nil {
+		return List[T]{}, err
+	}
+	items, err := f(ctx)
+	if err != nil {
+		return List[T]{}, err
+	}
+	if items == nil {
+		items = []T{}
+	}
+	return List[T]{Items: items, Fresh: stale == nil}, nil
+}

@@ -1,0 +1,64 @@
+// Package rpc is the one API of a Hearth client: JSON-RPC 2.0, one message a
+// line, the same on stdio (hearth rpc), on a home's local socket, and between
+// a page and its worker. The command line, a bot in any language, a gateway
+// and the web app are all clients of it.
+//
+// It promises that a message is read strictly (unknown and repeated names are
+// errors, a line has an upper length), that every error carries a code of the
+// contract with a message and a next step, and that an event is marked as
+// given out only after its receiver has said so. It holds no rule of its own:
+// each method is one call of core.Client.
+//
+// Start with Core and the table in methods.go, then Server and Client.
+package rpc
+
+import (
+	"context"
+	"time"
+
+	"hearth/core"
+)
+
+// Core is what the API needs of a client; *core.Client has it.
+type Core interface {
+	Register(ctx context.Context, o core.RegisterOptions) (core.Registered, error)
+	Whoami() (core.Identity, error)
+	Invite(ctx context.Context, uses int, expire time.Duration) (core.Invitation, error)
+	AddContact(ctx context.Context, link string) (core.Contact, error)
+	Safety(ctx context.Context, who string) (core.Safety, error)
+	Send(ctx context.Context, o core.SendOptions) (core.Sent, error)
+	CatchUp(ctx context.Context) error
+	Receive(ctx context.Context, fn func(core.Event) error) error
+	History(ctx context.Context, room string, limit int) ([]core.Event, error)
+	Requests(ctx context.Context) ([]core.Request, error)
+	Accept(ctx context.Context, id string) (core.Answered, error)
+	Decline(ctx context.Context, id string) (core.Answered, error)
+	Block(ctx context.Context, who string) (core.Blocking, error)
+	Unblock(ctx context.Context, who string) (core.Blocking, error)
+	Rooms(ctx context.Context) ([]core.Room, error)
+	GroupNew(ctx context.Context, name string, who []string) (core.Group, error)
+	GroupAdd(ctx context.Context, room string, who []string) (core.Changed, error)
+	GroupRemove(ctx context.Context, room string, who []string) (core.Changed, error)
+	GroupLeave(ctx context.Context, room string) (core.Left, error)
+	GroupSet(ctx context.Context, room string, s core.GroupSettings) (core.Settings, error)
+}
+
+var _ Core = (*core.Client)(nil)
+
+// Limits of one connection.
+const (
+	// MaxLine is the longest message in bytes, its newline not counted. A text
+	// of 64 KiB fits however it is escaped.
+	MaxLine = 1 << 20
+	// MaxRequests is how many requests may be under way at once.
+	MaxRequests = 64
+)
+
+// The waits of the contract.
+const (
+	// SendWait is how long send waits for its message to be sent, unless it is
+	// told otherwise; after that the message's state is queued.
+	SendWait = 10 * time.Second
+	// CatchUpWait is how long a method waits for the home to be up to date.
+	CatchUpWait = 10 * time.Second
+)
