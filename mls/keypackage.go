@@ -86,8 +86,16 @@ func (k *KeyPackage) Verify() error {
 	if err := k.leaf.check(p); err != nil {
 		return err
 	}
+	if err := k.leaf.checkSuite(k.Suite); err != nil {
+		return err
+	}
 	if err := k.leaf.verifySignature(p, nil, 0); err != nil {
 		return err
+	}
+	for _, x := range k.Extensions {
+		if !k.leaf.Capabilities.SupportsExtension(x.Type) {
+			return invalid("§10", "a KeyPackage carries an extension that its capabilities lack")
+		}
 	}
 	if _, err := p.publicKey(k.InitKey); err != nil {
 		return err
