@@ -3,26 +3,22 @@ package identity
 import (
 	"crypto/ed25519"
 	"crypto/hkdf"
-	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 
 	"hearth/wire"
 )
 
-// DeviceKey is a device's id with its private key. It prints as "secret"; the
-// key lies behind a pointer so that no formatting verb of an enclosing value
-// reaches its bytes. The zero DeviceKey signs nothing valid.
+// DeviceKey is a device's id with its private key. It prints as "secret".
+// The zero DeviceKey is no key: it signs as one that nobody's chain holds.
 type DeviceKey struct {
 	id   DeviceID
-	seed *[ed25519.SeedSize]byte
+	seed *secret
 }
 
 // NewDeviceKey returns a fresh device.
 func NewDeviceKey() DeviceKey {
-	k := DeviceKey{id: NewDeviceID(), seed: new([ed25519.SeedSize]byte)}
-	rand.Read(k.seed[:])
-	return k
+	return DeviceKey{id: NewDeviceID(), seed: newSecret()}
 }
 
 // deviceKeyState is the stored form of a DeviceKey.
@@ -44,8 +40,7 @@ func ParseDeviceKey(b []byte) (DeviceKey, error) {
 	if err := wire.Decode(b, &s); err != nil || s.Version != 1 || len(s.Seed) != ed25519.SeedSize {
 		return DeviceKey{}, fmt.Errorf("%w: a stored device key could not be read", ErrInvalid)
 	}
-	seed := [ed25519.SeedSize]byte(s.Seed)
-	return DeviceKey{id: s.ID, seed: &seed}, nil
+	return DeviceKey{id: s.ID, seed: secretFrom(s.Seed)}, nil
 }
 
 // ID returns the device's id.
@@ -53,22 +48,12 @@ func (k DeviceKey) ID() DeviceID { return k.id }
 
 // Seed returns a copy of the 32 secret bytes from which the Ed25519 key is made
 // (RFC 8032 §5.1.5): MLS signs leaves with it.
-func (k DeviceKey) Seed() []byte {
-	if k.seed == nil {
-		return nil
-	}
-	return append([]byte(nil), k.seed[:]...)
-}
+func (k DeviceKey) Seed() []byte { return append([]byte(nil), k.seed.bytes()...) }
 
 // Public returns the public half.
 func (k DeviceKey) Public() PublicKey { return public(k.private()) }
 
-func (k DeviceKey) private() ed25519.PrivateKey {
-	if k.seed == nil {
-		return ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
-	}
-	return ed25519.NewKeyFromSeed(k.seed[:])
-}
+func (k DeviceKey) private() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(k.seed.bytes()) }
 
 func public(k ed25519.PrivateKey) PublicKey { return PublicKey(k.Public().(ed25519.PublicKey)) }
 
@@ -107,15 +92,11 @@ const RecoverySize = 32
 // RecoveryKey is the secret that outranks every device of an account. It is
 // shown once, as words (Words), and kept on no device. It prints as "secret".
 type RecoveryKey struct {
-	seed *[RecoverySize]byte
+	seed *secret
 }
 
 // NewRecoveryKey returns a fresh recovery key.
-func NewRecoveryKey() RecoveryKey {
-	k := RecoveryKey{seed: new([RecoverySize]byte)}
-	rand.Read(k.seed[:])
-	return k
-}
+func NewRecoveryKey() RecoveryKey { return RecoveryKey{seed: newSecret()} }
 
 // Public returns the public half, which chains carry.
 func (k RecoveryKey) Public() PublicKey { return public(k.private()) }
@@ -123,11 +104,7 @@ func (k RecoveryKey) Public() PublicKey { return public(k.private()) }
 // private derives the signing key under a label of its own, so that other keys
 // can come from the same words.
 func (k RecoveryKey) private() ed25519.PrivateKey {
-	var seed [RecoverySize]byte
-	if k.seed != nil {
-		seed = *k.seed
-	}
-	b, err := hkdf.Expand(sha256.New, seed[:], "hearth recovery signature v1", ed25519.SeedSize)
+	b, err := hkdf.Expand(sha256.New, k.seed.bytes(), "hearth recovery signature v1", ed25519.SeedSize)
 	if err != nil {
 		panic("identity: " + err.Error()) // a length of ours that HKDF refuses: a bug
 	}

@@ -21,10 +21,8 @@ const (
 // Words returns the key as words, for the one time that it is shown.
 func (k RecoveryKey) Words() string {
 	var w [allWords]uint16
-	if k.seed != nil {
-		for i := range dataWords {
-			w[i] = binary.BigEndian.Uint16(k.seed[2*i:])
-		}
+	for i := range dataWords {
+		w[i] = binary.BigEndian.Uint16(k.seed.bytes()[2*i:])
 	}
 	// Both syndromes of all words are to be zero: w16+w17 = s0 and
 	// x^16·w16 + x^17·w17 = s1, where s0 and s1 are those of the data.
@@ -73,11 +71,11 @@ func ParseRecovery(s string) (RecoveryKey, error) {
 		}
 		return RecoveryKey{}, fmt.Errorf("%w: at least two words of the recovery key are mistyped: look at all of them again", ErrInvalid)
 	}
-	k := RecoveryKey{seed: new([RecoverySize]byte)}
+	var seed [RecoverySize]byte
 	for i := range dataWords {
-		binary.BigEndian.PutUint16(k.seed[2*i:], w[i])
+		binary.BigEndian.PutUint16(seed[2*i:], w[i])
 	}
-	return k, nil
+	return RecoveryKey{seed: secretFrom(seed[:])}, nil
 }
 
 func parseWord(word string) (v uint16, ok bool) {
