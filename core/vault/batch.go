@@ -62,9 +62,6 @@ func (v *Vault) Commit(ctx context.Context, b *Batch) error {
 	}
 	v.write.Lock()
 	defer v.write.Unlock()
-	if err := v.settleBefore(); err != nil {
-		return err
-	}
 	puts, deletes := map[string][]byte{}, []string(nil)
 	v.mu.Lock()
 	if err := v.ready(); err != nil {
@@ -84,17 +81,6 @@ func (v *Vault) Commit(ctx context.Context, b *Batch) error {
 	}
 	if table {
 		v.tableSaved()
-	}
-	return nil
-}
-
-// settleBefore stores the keys if the file may lag behind; write is held.
-func (v *Vault) settleBefore() error {
-	v.mu.RLock()
-	dirty := v.keyDirty
-	v.mu.RUnlock()
-	if dirty {
-		return v.settleKey()
 	}
 	return nil
 }

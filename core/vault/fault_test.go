@@ -196,6 +196,33 @@ func TestOneFailureAtEveryDurableStep(t *testing.T) {
 	}
 }
 
+// The key file fails once, and the process dies in the sweep behind that: the
+// disk must never be two steps ahead of the key.
+func TestKeyFileNeverFallsTwoStepsBehind(t *testing.T) {
+	for step := 1; step <= 3; step++ { // key, disk, key
+		for _, kept := range []bool{false, true} {
+			disk, key := &vaulttest.Memory{}, &vaulttest.Key{}
+			v := open(t, disk, key, start)
+			put(t, v, "plain", "p", time.Time{})
+			put(t, v, "a", "a", start.Add(time.Minute))
+			put(t, v, "b", "b", start.Add(time.Hour))
+			once := &vaulttest.Faults{At: 2}
+			death := &vaulttest.Faults{}
+			v = open(t, death.Disk(once.Disk(disk)), death.Key(once.Key(key)), start)
+			if err := v.Sweep(ctx, start.Add(2*time.Minute), nil); !errors.Is(err, vaulttest.ErrFault) {
+				t.Fatalf("first sweep: %v", err)
+			}
+			death.At, death.Kept, death.Kill = death.Steps()+step, kept, true
+			if err := v.Sweep(ctx, start.Add(2*time.Hour), nil); !errors.Is(err, vaulttest.ErrFault) {
+				t.Fatalf("second sweep: %v", err)
+			}
+			if got := get(t, open(t, disk, key, start), "plain"); got != "p" {
+				t.Errorf("plain: got %q", got)
+			}
+		}
+	}
+}
+
 func TestDamageIsSaidAndNeverANewHome(t *testing.T) {
 	disk, key := &vaulttest.Memory{}, &vaulttest.Key{}
 	v := open(t, disk, key, start)
@@ -275,6 +302,24 @@ func TestDamageIsSaidAndNeverANewHome(t *testing.T) {
 			return value
 		})
 		wantCode(t, readAll(d, key), wire.Damaged)
+	})
+	t.Run("record repeated under another number", func(t *testing.T) {
+		d, k := &vaulttest.Memory{}, &vaulttest.Key{}
+		put(t, open(t, d, k, start), vault.Numbered("m", 1), "once", time.Time{})
+		if err := readAll(d, k); err != nil {
+			t.Fatal(err)
+		}
+		puts := map[string][]byte{}
+		d.Change(func(key string, value []byte) []byte {
+			if key[0] == 'r' {
+				puts[key[:len(key)-1]+"2"] = value
+			}
+			return value
+		})
+		if err := d.Apply(ctx, puts, nil); err != nil {
+			t.Fatal(err)
+		}
+		wantCode(t, readAll(d, k), wire.Damaged)
 	})
 	t.Run("table of an earlier time", func(t *testing.T) {
 		old := disk.Copy()

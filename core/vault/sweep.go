@@ -42,10 +42,12 @@ func (v *Vault) Sweep(ctx context.Context, now time.Time, each func(b *Batch, du
 	v.tab.floor = max(v.tab.floor, now.Unix())
 	v.swept = true
 	s := sweep{v: v, each: each, batch: v.Batch(), floor: v.tab.floor, next: math.MaxInt64}
-	buckets := slices.Clone(v.tab.buckets)
+	buckets, lagging := slices.Clone(v.tab.buckets), v.keyDirty
 	v.mu.Unlock()
-	if err := v.settleBefore(); err != nil {
-		return err
+	if lagging { // the disk may be one step ahead of the key, never two
+		if err := v.settleKey(); err != nil {
+			return err
+		}
 	}
 	for i := range buckets {
 		if err := s.bucket(ctx, &buckets[i]); err != nil {
@@ -227,13 +229,9 @@ func (s *sweep) finish(ctx context.Context) error {
 	tab.buckets = slices.DeleteFunc(tab.buckets, func(b bucket) bool { return b.closing })
 	puts[tableKey] = tab.seal(k)
 	v.mu.Unlock()
-	err := v.disk.Apply(ctx, puts, deletes)
-	if err != nil {
-		// Kept or not, the key file opens the table that is there, and the
-		// next Apply may put the present one back: the sweep begins again.
-		v.mu.Lock()
-		v.tableDirty = true
-		v.mu.Unlock()
+	if err := v.disk.Apply(ctx, puts, deletes); err != nil {
+		// Kept or not, the key file opens the table that is there, and no
+		// bucket that holds anything is missing from it.
 		v.reading.Unlock()
 		return err
 	}

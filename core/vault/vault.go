@@ -73,7 +73,7 @@ type Vault struct {
 	tab        table
 	tableDirty bool
 	// keyDirty says that the disk's table may be sealed under a wrapping key
-	// that the key file doesn't hold yet; nothing is written before it does.
+	// that the key file doesn't hold yet: no sweep begins before it does.
 	keyDirty bool
 	// cursors are the slots of each bucket that a sweep may begin at.
 	cursors map[bucketID]int

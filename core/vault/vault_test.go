@@ -202,6 +202,19 @@ func TestShortTimerEndsOnItsSecond(t *testing.T) {
 	}
 }
 
+func TestEarlierEndThatComesLaterIsMet(t *testing.T) {
+	v := open(t, &vaulttest.Memory{}, &vaulttest.Key{}, start)
+	put(t, v, "later", "x", start.Add(40*time.Second))
+	sweep(t, v, start.Add(time.Second))
+	put(t, v, "sooner", "y", start.Add(20*time.Second)) // the same minute
+	if names := sweep(t, v, start.Add(20*time.Second)); !slices.Equal(names, []string{"sooner"}) {
+		t.Errorf("removed %v", names)
+	}
+	if names := sweep(t, v, start.Add(40*time.Second)); !slices.Equal(names, []string{"later"}) {
+		t.Errorf("removed %v", names)
+	}
+}
+
 func TestOldImageWithPresentKeyStaysShut(t *testing.T) {
 	for _, ttl := range []time.Duration{30 * time.Second, 20 * time.Minute, 7 * time.Hour, 30 * day, 365 * day, 1000 * day} {
 		disk, key := &vaulttest.Memory{}, &vaulttest.Key{}
@@ -328,6 +341,18 @@ func TestWhatHangsOnARecordGoesWithIt(t *testing.T) {
 	}
 	if names := sweep(t, v, start.Add(3*time.Minute)); len(names) != 600 {
 		t.Errorf("marks removed: %d", len(names))
+	}
+}
+
+func TestSweepMayPutTheSameNameAgain(t *testing.T) {
+	v := open(t, &vaulttest.Memory{}, &vaulttest.Key{}, start)
+	put(t, v, "m", "text", start.Add(time.Minute))
+	err := v.Sweep(ctx, start.Add(time.Minute), func(b *vault.Batch, due vault.Item) error {
+		b.Put(due.Name, []byte("a tombstone"))
+		return nil
+	})
+	if err != nil || get(t, v, "m") != "a tombstone" {
+		t.Errorf("got %q, %v", get(t, v, "m"), err)
 	}
 }
 
