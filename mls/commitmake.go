@@ -54,8 +54,9 @@ type PendingCommit struct {
 }
 
 // Commit builds a commit from the current state, RFC 9420 §12.4.1. The group
-// stays in its epoch; as a PrivateMessage the commit uses up one of our
-// handshake generations, so save MarshalRatchets with it.
+// stays as it was, but for one of our handshake generations that a
+// PrivateMessage uses up: the PendingCommit carries it along, so saving that one
+// is enough.
 func (g *Group) Commit(o CommitOptions) (*PendingCommit, error) {
 	if err := g.usable(); err != nil {
 		return nil, err
@@ -120,6 +121,7 @@ func (g *Group) Commit(o CommitOptions) (*PendingCommit, error) {
 			return nil, err
 		}
 	}
+	pc.staged.generation = g.secrets.next(uint32(g.own), ContentCommit)
 	if pc.message, err = g.seal(a, o.PadTo); err != nil {
 		return nil, err
 	}

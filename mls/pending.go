@@ -26,6 +26,7 @@ func (c *PendingCommit) Marshal() []byte {
 		}
 	})
 	e.u32(uint32(s.committer))
+	e.u32(s.generation)
 	e.vec(s.next.MarshalEpoch())
 	e.vec(s.next.MarshalRatchets())
 	return e.b
@@ -54,6 +55,7 @@ func (g *Group) ParsePendingCommit(b []byte) (*PendingCommit, error) {
 		s.list = append(s.list, r)
 	})
 	s.committer = LeafIndex(d.u32())
+	s.generation = d.u32()
 	epoch, ratchets := d.vec(), d.vec()
 	if d.err != nil || len(d.b) > 0 || s.content.content.contentType != ContentCommit {
 		return nil, ErrState
@@ -67,5 +69,12 @@ func (g *Group) ParsePendingCommit(b []byte) (*PendingCommit, error) {
 		return nil, ErrState
 	}
 	s.next = next
+	// The generation that sealed the message is used up, even if the group's
+	// ratchets were saved before it was made.
+	if s.content.wireFormat == wirePrivateMessage {
+		if err := g.secrets.skipTo(uint32(g.own), ContentCommit, s.generation+1); err != nil {
+			return nil, ErrState
+		}
+	}
 	return c, nil
 }

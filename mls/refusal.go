@@ -133,6 +133,8 @@ var (
 	errBranchUsage      = invalid("§11.3", "a branch key without the group it branches from")
 )
 
+var errExtensionsForm = invalid("§12.1.8.1", "the list of external senders is malformed")
+
 var errLeafSource = invalid("§7.3", "a leaf's source does not fit where it stands")
 
 // ErrTooManyMembers: a commit or Welcome leads to more members than

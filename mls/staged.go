@@ -157,7 +157,7 @@ func (s *Staged) Apply() *Group {
 
 // remember keeps the resumption secret of the epoch that ends, if Limits say so.
 func (g *Group) remember(old *Group) {
-	if g.limits.KeepEpochs <= 0 {
+	if g.limits.KeepEpochs <= 0 || old.keys.resumption == nil {
 		return
 	}
 	g.past = nil

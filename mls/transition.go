@@ -225,6 +225,10 @@ func (t *transition) checkResult() error {
 	}
 	changed := t.added
 	if t.plan.extensions != nil {
+		// §12.1.7: the new list binds everybody.
+		if _, err := externalSenders(t.ctx.extensions); err != nil {
+			return errExtensionsForm
+		}
 		changed = t.tree.allMembers()
 	} else {
 		for _, u := range t.plan.updates {
