@@ -1,0 +1,102 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"hearth/core"
+	"hearth/wire"
+)
+
+// fake is a Core whose answers are simple and whose calls are counted.
+type fake struct {
+	Core // what a test doesn't say panics
+
+	mu      sync.Mutex
+	sent    []core.SendOptions
+	groupAs core.GroupSettings
+	invites []time.Duration
+
+	offline bool          // CatchUp fails
+	hold    chan struct{} // Send waits for it, if not nil
+
+	events []core.Event // what Receive gives out
+	given  int          // how many were given out for good
+	live   chan core.Event
+}
+
+func (f *fake) Whoami() (core.Identity, error) {
+	return core.Identity{Account: "acc", Device: "dev", Server: "http://x"}, nil
+}
+
+func (f *fake) CatchUp(ctx context.Context) error {
+	if f.offline {
+		return wire.Errorf(wire.Unreachable, "no connection")
+	}
+	return ctx.Err()
+}
+
+func (f *fake) Send(ctx context.Context, o core.SendOptions) (core.Sent, error) {
+	f.mu.Lock()
+	f.sent = append(f.sent, o)
+	f.mu.Unlock()
+	if o.Text == "boom" {
+		return core.Sent{}, errors.New("something odd")
+	}
+	if o.To == "nobody" {
+		return core.Sent{}, wire.Errorf(wire.NotFound, "nobody is called that").WithNext("check the name")
+	}
+	state := core.StateSent
+	if f.hold != nil {
+		select {
+		case <-f.hold:
+		case <-ctx.Done():
+			state = core.StateQueued
+		}
+	}
+	return core.Sent{Room: "room", ID: "id-" + o.Text, State: state}, nil
+}
+
+func (f *fake) Requests(context.Context) ([]core.Request, error) { return nil, nil }
+
+func (f *fake) Invite(_ context.Context, uses int, expire time.Duration) (core.Invitation, error) {
+	f.invites = append(f.invites, expire)
+	return core.Invitation{Link: "l", Uses: uses}, nil
+}
+
+func (f *fake) GroupSet(_ context.Context, room string, s core.GroupSettings) (core.Settings, error) {
+	f.groupAs = s
+	return core.Settings{Room: room}, nil
+}
+
+// Receive gives out what was not given out, then what comes on live.
+func (f *fake) Receive(ctx context.Context, fn func(core.Event) error) error {
+	for {
+		f.mu.Lock()
+		more := f.given < len(f.events)
+		var e core.Event
+		if more {
+			e = f.events[f.given]
+		}
+		f.mu.Unlock()
+		if !more {
+			select {
+			case e := <-f.live:
+				f.mu.Lock()
+				f.events = append(f.events, e)
+				f.mu.Unlock()
+				continue
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		if err := fn(e); err != nil {
+			return err
+		}
+		f.mu.Lock()
+		f.given++
+		f.mu.Unlock()
+	}
+}
