@@ -23,7 +23,7 @@ type Client struct {
 	mu      sync.Mutex
 	last    uint64             // the last id used; mu
 	waiting map[string]*asking // by id; mu
-	ended   bool               // no answer will come; mu
+	ended   error              // why no answer will come; mu
 }
 
 // asking is a request that waits for its answer.
@@ -46,7 +46,7 @@ func (c *Client) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { c.rw.Close() })
 	defer stop()
 	defer c.rw.Close()
-	defer c.fail()
+	defer c.end(errClosed)
 	in := newLines(c.rw)
 	for {
 		line, err := in.next()
@@ -64,11 +64,13 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 }
 
-// fail ends every request: no answer will come.
-func (c *Client) fail() {
+// end ends every request with err; the first call counts.
+func (c *Client) end(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ended = true
+	if c.ended == nil {
+		c.ended = err
+	}
 	for id, a := range c.waiting {
 		close(a.answer)
 		delete(c.waiting, id)
@@ -85,6 +87,10 @@ func (c *Client) take(m message) {
 		if ok {
 			a.answer <- m
 		}
+		return
+	}
+	if m.Method == notifyLeft {
+		c.end(ErrLeaving)
 		return
 	}
 	if m.Method != notifyEvent || m.ID != nil {
@@ -116,7 +122,7 @@ func (c *Client) Call(ctx context.Context, method string, params, result any) er
 	defer close(a.done)
 	select {
 	case m, ok := <-a.answer:
-		return read(m, ok, result)
+		return c.read(m, ok, result)
 	case <-ctx.Done():
 		c.cancel(id)
 		return ctx.Err()
@@ -144,7 +150,7 @@ func (c *Client) Receive(ctx context.Context, p ReceiveParams, fn func(core.Even
 			}
 		case m, ok := <-a.answer:
 			var r Received
-			err := read(m, ok, &r)
+			err := c.read(m, ok, &r)
 			return r, err
 		case <-ctx.Done():
 			c.cancel(id)
@@ -155,9 +161,11 @@ func (c *Client) Receive(ctx context.Context, p ReceiveParams, fn func(core.Even
 
 // read takes the result or the error out of an answer; ok is false when none
 // came.
-func read(m message, ok bool, result any) error {
+func (c *Client) read(m message, ok bool, result any) error {
 	if !ok {
-		return errClosed
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.ended
 	}
 	if m.Error != nil {
 		return m.Error
@@ -182,20 +190,17 @@ func (c *Client) ask(method string, params any, events bool) (json.RawMessage, *
 		a.events = make(chan EventParams)
 	}
 	c.mu.Lock()
-	if c.ended {
+	if err := c.ended; err != nil {
 		c.mu.Unlock()
-		return nil, nil, errClosed
+		return nil, nil, err
 	}
 	c.last++
 	id := json.RawMessage(strconv.FormatUint(c.last, 10))
 	c.waiting[string(id)] = a
 	c.mu.Unlock()
-	if err := c.write(message{ID: id, Method: method, Params: raw}); err != nil {
-		c.mu.Lock()
-		delete(c.waiting, string(id))
-		c.mu.Unlock()
-		return nil, nil, errClosed
-	}
+	// A write that fails means that the connection has ended; the reading end
+	// knows whether the server had left by then.
+	c.write(message{ID: id, Method: method, Params: raw})
 	return id, a, nil
 }
 
@@ -212,7 +217,7 @@ func (c *Client) notify(method string, params any) error {
 	if err != nil {
 		return fmt.Errorf("write the parameters: %w", err)
 	}
-	if err := c.write(message{Method: method, Params: raw}); err != nil {
+	if c.write(message{Method: method, Params: raw}) != nil {
 		return errClosed
 	}
 	return nil

@@ -56,6 +56,9 @@ func (c *conn) serve(ctx context.Context) error {
 	select {
 	case err := <-ended:
 		return err
+	case <-c.server.idle:
+		c.write(message{Method: notifyLeft})
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -112,8 +115,15 @@ func (c *conn) take(ctx context.Context, m message, requests *sync.WaitGroup) {
 		c.answer(m.ID, nil, wrong)
 		return
 	}
+	begun := c.server.begin()
 	requests.Go(func() {
 		defer cancel()
+		if !begun {
+			c.finish(id)
+			c.answer(m.ID, nil, leaving())
+			return
+		}
+		defer c.server.end() // when the answer is on its way
 		result, err := c.carryOut(ctx, m, r)
 		c.finish(id)
 		if err != nil {
@@ -152,16 +162,16 @@ func (c *conn) carryOut(ctx context.Context, m message, r *running) (any, error)
 	if !ok {
 		return nil, newError(codeMethodNotFound, wire.BadInput, fmt.Sprintf("there is no method %q", m.Method), "there are "+strings.Join(methodNames(), ", "))
 	}
-	if !c.server.begin() {
-		return nil, leaving()
-	}
-	defer c.server.end()
 	return f(ctx, c.server.core, m.Params)
 }
 
 func methodNames() []string {
 	return append(slices.Sorted(maps.Keys(methods)), methodReceive)
 }
+
+// notifyLeft is the last thing that a leaving server says: what it has not
+// answered by now was never begun.
+const notifyLeft = "left"
 
 // Notifications that a client sends.
 const (

@@ -150,11 +150,6 @@ func (s *Server) receiver(ctx context.Context) (release func(), err error) {
 	t := time.NewTimer(CatchUpWait)
 	defer t.Stop()
 	select {
-	case <-s.left:
-		return nil, leaving()
-	default:
-	}
-	select {
 	case <-s.receiving:
 		return func() { s.receiving <- struct{}{} }, nil
 	case <-s.left:

@@ -252,6 +252,42 @@ func TestLeavingFinishesWhatIsUnderWayAndBeginsNothing(t *testing.T) {
 	})
 }
 
+func TestAskingAServerThatHasLeftIsSafeToRepeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		s := NewServer(f)
+		c := dial(t, s)
+		synctest.Wait()
+		if err := s.Leave(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // on its way out, and gone
+			if err := c.Call(t.Context(), "send", SendParams{To: "bob", Text: "hi"}, nil); !errors.Is(err, ErrLeaving) {
+				t.Errorf("got %v, want ErrLeaving", err)
+			}
+			synctest.Wait()
+		}
+		if len(f.sent) != 0 {
+			t.Error("it was begun all the same")
+		}
+	})
+}
+
+func TestAnOwnerThatDiesIsNotSafeToRepeat(t *testing.T) {
+	near, far := net.Pipe()
+	c := NewClient(near)
+	go c.Run(t.Context())
+	go func() {
+		newLines(far).next()
+		far.Close()
+	}()
+	err := c.Call(t.Context(), "send", SendParams{To: "bob", Text: "hi"}, nil)
+	var e *wire.Error
+	if errors.Is(err, ErrLeaving) || !errors.As(err, &e) || e.Next == "" {
+		t.Errorf("got %v, want an error that says to look first", err)
+	}
+}
+
 func TestAListSaysWhetherItIsFresh(t *testing.T) {
 	for _, offline := range []bool{false, true} {
 		c := dial(t, NewServer(&fake{offline: offline}))

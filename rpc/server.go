@@ -17,7 +17,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	leaving bool
-	active  int           // requests under way, events not counted; mu
+	active  int           // requests not yet answered; mu
 	idle    chan struct{} // closed when leaving and active is 0; mu
 	left    chan struct{} // closed when leaving
 }
@@ -30,15 +30,17 @@ func NewServer(c Core) *Server {
 }
 
 // Serve answers one connection. At the end of its input it finishes what is
-// under way, answers, and returns nil; it returns the context's error when that
-// ends first. If rw is an io.Closer, Serve closes it.
+// under way, answers, and returns nil, as it does when the server has left; it
+// returns the context's error when that ends first. If rw is an io.Closer,
+// Serve closes it.
 func (s *Server) Serve(ctx context.Context, rw io.ReadWriter) error {
 	return newConn(s, rw).serve(ctx)
 }
 
 // Leave stops beginning requests: each is answered with an error that says
 // nothing was begun, subscriptions end likewise, and what is under way goes on.
-// It returns when that is done or ctx ends.
+// When all of it is answered, connections end and Leave returns; it returns
+// the context's error when that ends first.
 func (s *Server) Leave(ctx context.Context) error {
 	s.mu.Lock()
 	if !s.leaving {
