@@ -57,13 +57,13 @@ func sentence(s string) string {
 func asError(err error) *wire.Error {
 	var e *wire.Error
 	switch {
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+		return wire.Errorf(wire.DiskFull, "the disk is full").WithNext(nextFor(wire.DiskFull))
 	case errors.As(err, &e):
 		if e.Next == "" {
 			e = e.WithNext(nextFor(e.Code))
 		}
 		return e
-	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
-		return wire.Errorf(wire.DiskFull, "the disk is full").WithNext(nextFor(wire.DiskFull))
 	case errors.Is(err, context.DeadlineExceeded):
 		return wire.Errorf(wire.Unreachable, "there was no answer in time").WithNext(nextFor(wire.Unreachable))
 	case errors.Is(err, context.Canceled):

@@ -17,6 +17,8 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 
+	open opener // opens a home's client; a fake in tests
+
 	home string // --home, HEARTH_HOME, or where a person's data lies
 	json bool   // --json: one object a line instead of words for people
 }
@@ -65,6 +67,12 @@ func (a *app) root() *cobra.Command {
 // commands lists what this version can do, one file each.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
+		a.registerCommand(), a.whoamiCommand(), a.safetyCommand(),
+		a.inviteCommand(), a.contactCommand(),
+		a.sendCommand(), a.recvCommand(), a.historyCommand(),
+		a.requestsCommand(), a.acceptCommand(), a.declineCommand(), a.blockCommand(), a.unblockCommand(),
+		a.roomsCommand(), a.groupCommand(),
+		a.daemonCommand(), a.rpcCommand(),
 		a.serveCommand(),
 	}
 }

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"hearth/core"
+	"hearth/wire"
+)
+
+// fakeHome is a home whose client answers with every field filled in, or, when
+// bare, with as little as it may.
+type fakeHome struct {
+	bare   bool
+	events []core.Event
+	given  int
+	hold   chan struct{} // Send waits for it
+	fails  error         // what every call that reaches the client fails with
+
+	mu    sync.Mutex
+	sends int
+	opens int
+
+	lock sync.Mutex
+}
+
+func (h *fakeHome) open(context.Context, string) (owned, error) {
+	if !h.lock.TryLock() {
+		return nil, wire.Errorf(wire.HomeInUse, "another process is using this home")
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.opens++
+	return &fakeClient{h}, nil
+}
+
+type fakeClient struct{ *fakeHome }
+
+func (c *fakeClient) Run(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+func (c *fakeClient) Close() error                  { c.lock.Unlock(); return nil }
+
+var moment = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+func (h *fakeHome) handle() string {
+	if h.bare {
+		return ""
+	}
+	return "bob@example.org"
+}
+
+func (h *fakeHome) end() *time.Time {
+	if h.bare {
+		return nil
+	}
+	t := moment.Add(time.Hour)
+	return &t
+}
+
+func (h *fakeHome) Register(context.Context, core.RegisterOptions) (core.Registered, error) {
+	return core.Registered{Handle: h.handle(), Account: "acc", Device: "dev", Recovery: "one two three"}, h.fails
+}
+
+func (h *fakeHome) Whoami() (core.Identity, error) {
+	return core.Identity{Handle: h.handle(), Account: "acc", Device: "dev", Server: "http://x"}, h.fails
+}
+
+func (h *fakeHome) Invite(context.Context, int, time.Duration) (core.Invitation, error) {
+	return core.Invitation{Link: "https://x/i#y", Expires: h.end()}, h.fails
+}
+
+func (h *fakeHome) AddContact(context.Context, string) (core.Contact, error) {
+	return core.Contact{Account: "acc", Handle: h.handle(), Verified: true}, h.fails
+}
+
+func (h *fakeHome) Safety(context.Context, string) (core.Safety, error) {
+	return core.Safety{Safety: strings.Repeat("0123456789", 6), Account: "acc", Handle: h.handle()}, h.fails
+}
+
+func (h *fakeHome) Send(ctx context.Context, o core.SendOptions) (core.Sent, error) {
+	h.mu.Lock()
+	h.sends++
+	h.mu.Unlock()
+	if h.hold != nil {
+		select {
+		case <-h.hold:
+		case <-ctx.Done():
+		}
+	}
+	return core.Sent{Room: "room", ID: "id-" + o.Text, Sent: moment, State: core.StateSent}, h.fails
+}
+
+func (h *fakeHome) CatchUp(ctx context.Context) error { return h.fails }
+
+func (h *fakeHome) Receive(ctx context.Context, fn func(core.Event) error) error {
+	for h.given < len(h.events) {
+		if err := fn(h.events[h.given]); err != nil {
+			return err
+		}
+		h.given++
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func (h *fakeHome) History(context.Context, string, int) ([]core.Event, error) {
+	return h.events, nil
+}
+
+func (h *fakeHome) Requests(context.Context) ([]core.Request, error) {
+	if h.fails != nil {
+		return nil, nil
+	}
+	return []core.Request{{ID: "id", Kind: core.KindGroup, From: "bob@example.org", Account: "acc", Room: "room", Name: h.handle(), Text: "hi", Sent: moment, Expires: h.end()}}, nil
+}
+
+func (h *fakeHome) Accept(_ context.Context, id string) (core.Answered, error) {
+	return core.Answered{ID: id, Room: "room", State: "accepted"}, h.fails
+}
+
+func (h *fakeHome) Decline(_ context.Context, id string) (core.Answered, error) {
+	return core.Answered{ID: id, State: "declined"}, h.fails
+}
+
+func (h *fakeHome) Block(context.Context, string) (core.Blocking, error) {
+	return core.Blocking{Account: "acc", State: "blocked"}, h.fails
+}
+
+func (h *fakeHome) Unblock(context.Context, string) (core.Blocking, error) {
+	return core.Blocking{Account: "acc", State: "unblocked"}, h.fails
+}
+
+func (h *fakeHome) members() []core.Member {
+	return []core.Member{{Account: "acc", Handle: h.handle(), Role: "owner", State: "joined"}}
+}
+
+func (h *fakeHome) Rooms(context.Context) ([]core.Room, error) {
+	if h.fails != nil {
+		return nil, nil
+	}
+	return []core.Room{{Room: "room", Kind: core.KindDirect, Name: h.handle(), Members: h.members(), Role: "owner", Retention: "30d", Epoch: 3, State: core.RoomOK}}, nil
+}
+
+func (h *fakeHome) GroupNew(_ context.Context, name string, who []string) (core.Group, error) {
+	return core.Group{Room: "room", Name: name, Members: h.members(), Skipped: []core.Skipped{{Handle: "eve", Code: "not_found"}}}, h.fails
+}
+
+func (h *fakeHome) GroupAdd(_ context.Context, room string, who []string) (core.Changed, error) {
+	return core.Changed{Room: room, Changed: who, Skipped: []core.Skipped{}, Epoch: 4}, h.fails
+}
+
+func (h *fakeHome) GroupRemove(ctx context.Context, room string, who []string) (core.Changed, error) {
+	return h.GroupAdd(ctx, room, who)
+}
+
+func (h *fakeHome) GroupLeave(_ context.Context, room string) (core.Left, error) {
+	return core.Left{Room: room, State: core.RoomLeft}, h.fails
+}
+
+func (h *fakeHome) GroupSet(_ context.Context, room string, s core.GroupSettings) (core.Settings, error) {
+	return core.Settings{Room: room, Retention: "7d", Limit: 12}, h.fails
+}
+
+// output is what one run of the program left behind.
+type output struct {
+	code     int
+	out, err string
+}
+
+// hearth runs one command line in a home folder against h.
+func (h *fakeHome) hearth(t *testing.T, dir string, args ...string) output {
+	t.Helper()
+	return h.hearthWith(t.Context(), dir, "", args...)
+}
+
+func (h *fakeHome) hearthWith(ctx context.Context, dir, in string, args ...string) output {
+	var out, errs bytes.Buffer
+	a := &app{in: strings.NewReader(in), out: &out, err: &errs, open: h.open}
+	code := a.run(ctx, append([]string{"--home", dir}, args...))
+	return output{code, out.String(), errs.String()}
+}
+
+// object reads one line of JSON.
+func object(t *testing.T, line string) map[string]any {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal([]byte(line), &m); err != nil {
+		t.Fatalf("%q is not an object: %v", line, err)
+	}
+	return m
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"hearth/core"
+)
+
+// TestJSONHasExactlyTheFieldsOfTheContract compares each command's fields with
+// the list in the contract of the command line. A field marked ? is absent when
+// there is nothing to say.
+func TestJSONHasExactlyTheFieldsOfTheContract(t *testing.T) {
+	later := moment.Add(time.Hour)
+	for _, c := range []struct {
+		args   string
+		fields string
+		events []core.Event
+	}{
+		{args: "register bob --server http://x", fields: "handle? account device recovery"},
+		{args: "whoami", fields: "handle? account device server locked"},
+		{args: "invite", fields: "link expires?"},
+		{args: "contact add https://x/i#y", fields: "account handle? verified"},
+		{args: "safety bob", fields: "safety account handle? verified"},
+		{args: "send bob hi there", fields: "room id sent state"},
+		{args: "requests", fields: "id kind from account room name? text sent expires?"},
+		{args: "accept id", fields: "id room state"},
+		{args: "decline id", fields: "id state"},
+		{args: "block bob", fields: "account state"},
+		{args: "unblock bob", fields: "account state"},
+		{args: "rooms", fields: "room kind name? members role retention unread epoch state"},
+		{args: "group new Sunday bob", fields: "room name members skipped"},
+		{args: "group add room bob", fields: "room changed skipped epoch"},
+		{args: "group remove room bob", fields: "room changed skipped epoch"},
+		{args: "group leave room", fields: "room state"},
+		{args: "group set room --limit 12", fields: "room retention limit"},
+		{args: "recv", fields: "type room from account sent id text expires", events: []core.Event{
+			{Type: core.EventMessage, Room: "room", From: "bob", Account: "acc", Sent: moment, ID: "id", Text: "hi", Expires: &later}}},
+		{args: "history room", fields: "type room from account sent id text expires", events: []core.Event{
+			{Type: core.EventMessage, Room: "room", From: "bob", Account: "acc", Sent: moment, ID: "id", Text: "hi"}}},
+		{args: "recv", fields: "type room from account sent who by", events: []core.Event{
+			{Type: core.EventLeft, Room: "room", From: "bob", Account: "acc", Sent: moment, Who: "carol", By: "bob"}}},
+		{args: "recv", fields: "type room from account sent id kind name text", events: []core.Event{
+			{Type: core.EventRequest, Room: "room", From: "bob", Account: "acc", Sent: moment, ID: "id", Kind: "group", Name: "Sunday", Text: "hi"}}},
+	} {
+		for _, bare := range []bool{false, true} {
+			var want []string
+			for f := range strings.FieldsSeq(c.fields) {
+				name, optional := strings.CutSuffix(f, "?")
+				if !optional || !bare {
+					want = append(want, name)
+				}
+			}
+			slices.Sort(want)
+			h := &fakeHome{bare: bare, events: c.events}
+			r := h.hearth(t, t.TempDir(), append(strings.Fields(c.args), "--json")...)
+			if r.code != 0 || r.err != "" || strings.Count(r.out, "\n") != 1 {
+				t.Errorf("%s: code %d, stdout %q, stderr %q; want one line", c.args, r.code, r.out, r.err)
+				continue
+			}
+			if got := slices.Sorted(maps.Keys(object(t, r.out))); !slices.Equal(got, want) {
+				t.Errorf("%s (bare: %v): fields %v, want %v", c.args, bare, got, want)
+			}
+		}
+	}
+}
+
+func TestAKeptMessageSaysNull(t *testing.T) {
+	h := &fakeHome{events: []core.Event{{Type: core.EventMessage, Room: "r", ID: "i", Text: "hi"}}}
+	r := h.hearth(t, t.TempDir(), "recv", "--json")
+	if !strings.Contains(r.out, `"expires":null`) {
+		t.Errorf("printed %q", r.out)
+	}
+}
+
+func TestAnEmptyListPrintsNothing(t *testing.T) {
+	h := &fakeHome{}
+	for _, args := range [][]string{{"recv"}, {"recv", "--json"}, {"history", "room"}, {"history", "room", "--json"}} {
+		if r := h.hearth(t, t.TempDir(), args...); r != (output{}) {
+			t.Errorf("%v: %+v, want silence and 0", args, r)
+		}
+	}
+}
+
+func TestWordsForPeople(t *testing.T) {
+	h := &fakeHome{events: []core.Event{{Type: core.EventMessage, Room: "r", From: "bob\x1b[2J\u202e", Text: "hi\x1b]0;owned\a\nthere", Sent: moment}}}
+	for args, says := range map[string]string{
+		"register bob --server http://x": "not shown a second time",
+		"whoami":                         "You are bob@example.org.",
+		"invite":                         "Give it only to whom you mean.",
+		"contact add l":                  "among your contacts, checked",
+		"safety bob":                     "01234 56789 01234 56789",
+		"send bob hi":                    "Sent.",
+		"recv":                           "bob<U+001B>[2J<U+202E>: hi<U+001B>]0;owned<U+0007>\n    there\n",
+		"requests":                       "bob@example.org asks you into bob@example.org: hi",
+		"accept id":                      "Accepted.",
+		"decline id":                     "Declined.",
+		"block bob":                      "no longer hear",
+		"rooms":                          "messages end after 30d",
+		"group new Sunday bob":           "not eve: nobody is called that",
+		"group add r bob":                "Asked in: 1 person.",
+		"group leave r":                  "You left.",
+		"group set r --limit 12":         "12 at most",
+	} {
+		r := h.hearth(t, t.TempDir(), strings.Fields(args)...)
+		if r.code != 0 || !strings.Contains(r.out, says) {
+			t.Errorf("%s: code %d, %q%s, want %q in it", args, r.code, r.out, r.err, says)
+		}
+		for _, jargon := range []string{" key", "server", "encryption", "epoch", "sync", "error"} {
+			if strings.Contains(r.out, jargon) {
+				t.Errorf("%s says %q: %q", args, jargon, r.out)
+			}
+		}
+	}
+}

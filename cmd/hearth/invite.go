@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"hearth/core"
+	"hearth/rpc"
+)
+
+func (a *app) inviteCommand() *cobra.Command {
+	var p rpc.InviteParams
+	cmd := &cobra.Command{
+		Use:   "invite",
+		Short: "Make a link with which people reach you",
+		Args:  exactly(0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var i core.Invitation
+			if err := a.call(cmd.Context(), "invite", p, &i); err != nil {
+				return err
+			}
+			return show(a, i, func(w io.Writer, i core.Invitation) {
+				fmt.Fprintln(w, i.Link)
+				who := "anybody who has it"
+				if i.Uses > 0 {
+					who = quantity(i.Uses, "person", "people")
+				}
+				end := ""
+				if i.Expires != nil {
+					end = ", until " + when(*i.Expires)
+				}
+				fmt.Fprintf(w, "It lets in %s%s. Give it only to whom you mean.\n", who, end)
+			})
+		},
+	}
+	cmd.Flags().IntVar(&p.Uses, "uses", 0, "how many people may use it (default no limit)")
+	cmd.Flags().StringVar(&p.Expire, "expire", "", "when it ends, such as 7d (default never)")
+	return cmd
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"hearth/core"
+	"hearth/rpc"
+	"hearth/wire"
+)
+
+func (a *app) recvCommand() *cobra.Command {
+	var p rpc.ReceiveParams
+	cmd := &cobra.Command{
+		Use:   "recv",
+		Short: "Show what has come; each thing once",
+		Args:  exactly(0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v := newEventPrinter()
+			r, err := a.receive(cmd.Context(), p, func(e core.Event) error { return show(a, e, v.words) })
+			if p.Follow && errors.Is(err, context.Canceled) {
+				return nil // stopped by the person: that is how it ends
+			}
+			if err != nil {
+				return err
+			}
+			if !r.Fresh {
+				return wire.Errorf(wire.Unreachable, "no connection; there may be more").WithNext("try again in a while")
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&p.Wait, "wait", "", "how long to stay for what comes, such as 5s (default not at all)")
+	cmd.Flags().BoolVar(&p.Follow, "follow", false, "stay until stopped")
+	return cmd
+}
+
+// eventPrinter lays out events for people; it names a room when that changes.
+type eventPrinter struct{ room string }
+
+func newEventPrinter() *eventPrinter { return &eventPrinter{} }
+
+func (v *eventPrinter) words(w io.Writer, e core.Event) {
+	if e.Room != "" && e.Room != v.room && e.Type != core.EventRequest {
+		v.room = e.Room
+		fmt.Fprintf(w, "in %s\n", e.Room)
+	}
+	who := word(firstOf(e.From, e.Account))
+	fmt.Fprintf(w, "  %s  ", when(e.Sent))
+	switch e.Type {
+	case core.EventMessage:
+		fmt.Fprintf(w, "%s: %s\n", who, plain(e.Text))
+	case core.EventRequest:
+		fmt.Fprintln(w, atTheDoor(who, e.Kind, e.Name, e.Text))
+		fmt.Fprintf(w, "    hearth accept %s\n", e.ID)
+	case core.EventJoined:
+		fmt.Fprintf(w, "%s joined%s\n", word(firstOf(e.Who, who)), by(e.By))
+	case core.EventLeft:
+		fmt.Fprintf(w, "%s is no longer here%s\n", word(firstOf(e.Who, who)), by(e.By))
+	case core.EventExpired:
+		fmt.Fprintf(w, "message %s has ended\n", e.ID)
+	case core.EventReceipt:
+		fmt.Fprintf(w, "message %s: %s\n", e.ID, word(e.State))
+	case core.EventNotice:
+		fmt.Fprintf(w, "%s\n", plain(firstOf(e.Text, e.Code)))
+	default: // of a newer version
+		fmt.Fprintf(w, "%s %s\n", word(e.Type), plain(e.Text))
+	}
+}
+
+// by says who did something, if it was not the person.
+func by(who string) string {
+	if who == "" {
+		return ""
+	}
+	return ", by " + word(who)
+}
+
+// atTheDoor says who asks to come in, with what.
+func atTheDoor(who, kind, name, text string) string {
+	said := ""
+	if text != "" {
+		said = ": " + plain(text)
+	}
+	if kind == core.KindGroup {
+		return fmt.Sprintf("%s asks you into %s%s", who, word(firstOf(name, "a group")), said)
+	}
+	return fmt.Sprintf("%s is at the door%s", who, said)
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"hearth/core"
+	"hearth/rpc"
+)
+
+func (a *app) roomsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rooms",
+		Short: "List your conversations",
+		Args:  exactly(0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return printList(a, cmd, "rooms", rpc.None{}, func(r core.Room) error { return show(a, r, roomWords) })
+		},
+	}
+}
+
+func roomWords(w io.Writer, r core.Room) {
+	members := memberWords(r.Members)
+	title := firstOf(word(r.Name), members)
+	if r.Kind == core.KindSelf {
+		title = "Yourself"
+	}
+	fmt.Fprintln(w, title)
+	unread := ""
+	if r.Unread > 0 {
+		unread = fmt.Sprint(r.Unread)
+	}
+	if title == members {
+		members = ""
+	}
+	state := map[string]string{
+		core.RoomOutOfStep: "waiting for the others to bring you up to date",
+		core.RoomLeft:      "you left",
+		core.RoomRemoved:   "you were taken out",
+	}[r.State]
+	ends := "messages end after " + r.Retention
+	if r.Retention == "keep" {
+		ends = "messages are kept"
+	}
+	facts(w, "room", r.Room, "with", members, "you are", r.Role, "time", ends, "unread", unread, "state", state)
+}
+
+// memberWords lists people by their names.
+func memberWords(list []core.Member) string {
+	var names []string
+	for _, m := range list {
+		name := word(firstOf(m.Handle, m.Account))
+		if m.State == "invited" {
+			name += " (invited)"
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, ", ")
+}

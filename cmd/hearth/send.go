@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"hearth/core"
+	"hearth/rpc"
+)
+
+func (a *app) sendCommand() *cobra.Command {
+	var p rpc.SendParams
+	var file string
+	cmd := &cobra.Command{
+		Use:   "send TO TEXT…",
+		Short: "Write to a person or a room",
+		Args:  atLeast(1, "TO and TEXT"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if file != "" {
+				return unsupported("hearth send --file")
+			}
+			if err := atLeast(2, "TO and TEXT")(cmd, args); err != nil {
+				return err
+			}
+			p.To, p.Text = args[0], strings.Join(args[1:], " ")
+			var s core.Sent
+			if err := a.call(cmd.Context(), "send", p, &s); err != nil {
+				return err
+			}
+			return show(a, s, func(w io.Writer, s core.Sent) {
+				if s.State == core.StateSent {
+					fmt.Fprintln(w, "Sent.")
+				} else {
+					fmt.Fprintln(w, "Waiting to send. It goes by itself the next time there is a connection.")
+				}
+				facts(w, "room", s.Room, "id", s.ID)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&file, "file", "", "a file to send along (comes with a later version)")
+	cmd.Flags().StringVar(&p.Expire, "expire", "", "when it ends, such as 30s or 7d (default the room's)")
+	cmd.Flags().StringVar(&p.Reply, "reply", "", "the id of the message that this one answers")
+	return cmd
+}
