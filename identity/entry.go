@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/url"
-	"strings"
 
 	"github.com/fxamacker/cbor/v2"
 
@@ -156,7 +155,7 @@ func parseStep(raw []byte) (*step, error) {
 func CheckServer(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || len(s) > MaxServer || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" ||
-		s != u.Scheme+"://"+u.Host || checkDomain(u.Host) != nil || u.Host != strings.ToLower(u.Host) {
+		s != u.Scheme+"://"+u.Host || checkDomain(u.Host) != nil {
 		return fmt.Errorf("%w: a home server is written like https://example.org or http://localhost:8420", ErrInvalid)
 	}
 	return nil

@@ -2,7 +2,7 @@ package identity
 
 import (
 	"fmt"
-	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"unicode"
@@ -127,27 +127,23 @@ func isASCII(s string) bool {
 // §2.3.2.1).
 func checkDomain(s string) error {
 	bad := fmt.Errorf("%w: a domain is a host, or host:port", ErrInvalid)
-	if len(s) > 253 || s == "" || s != strings.ToLower(s) {
-		return bad
-	}
 	host := s
-	if strings.HasPrefix(s, "[") || strings.Count(s, ":") == 1 {
-		if h, port, err := net.SplitHostPort(s); err == nil {
-			n, err := strconv.ParseUint(port, 10, 16)
-			if err != nil || n == 0 || strconv.FormatUint(n, 10) != port {
-				return bad
-			}
-			host = h
-		} else if !strings.HasSuffix(s, "]") {
+	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") {
+		port := s[i+1:]
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || strconv.FormatUint(n, 10) != port {
 			return bad
 		}
-		if strings.HasPrefix(s, "[") {
-			host = strings.Trim(strings.TrimSuffix(host, "]"), "[")
-			if ip := net.ParseIP(host); ip == nil || !strings.Contains(host, ":") || ip.String() != host {
-				return bad
-			}
-			return nil
+		host = s[:i]
+	}
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		if ip, err := netip.ParseAddr(inner); !ok || err != nil || !ip.Is6() || ip.Zone() != "" || ip.String() != inner {
+			return bad
 		}
+		return nil
+	}
+	if len(host) > 253 {
+		return bad
 	}
 	for label := range strings.SplitSeq(host, ".") {
 		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
