@@ -271,8 +271,13 @@ func (g *Group) checkExternalPlan(pl *plan) error {
 	if len(pl.removes) > 1 {
 		return errExternalRemoves
 	}
-	if len(pl.adds)+len(pl.updates) > 0 || pl.reinit != nil || pl.extensions != nil {
-		return errExternalKind
+	// "No other proposals" than ExternalInit, Remove and PreSharedKey.
+	for i := range pl.list {
+		switch pl.list[i].proposal.Type {
+		case ProposalExternalInit, ProposalRemove, ProposalPSK:
+		default:
+			return errExternalKind
+		}
 	}
 	return nil
 }

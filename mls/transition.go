@@ -62,9 +62,6 @@ func (g *Group) begin(list []resolved, from sender, joiner *LeafNode, founding b
 	if t.ownUpdate != nil {
 		t.priv = t.priv.withLeaf(clone(t.ownUpdate.leafKey))
 	}
-	if g.limits.MaxMembers > 0 && t.tree.members() > g.limits.MaxMembers && t.tree.members() > g.tree.members() {
-		return nil, ErrTooManyMembers
-	}
 	t.ctx.epoch++
 	return t, nil
 }
@@ -220,6 +217,9 @@ func (t *transition) readPath(path *updatePath) (commitSecret []byte, err error)
 // (§7.3), and every member supports what the group's extensions ask (§12.1.7,
 // §11.1).
 func (t *transition) checkResult() error {
+	if n, limit := t.tree.members(), t.g.limits.MaxMembers; limit > 0 && n > limit && n > t.g.tree.members() {
+		return ErrTooManyMembers
+	}
 	if err := t.tree.checkUnique(); err != nil {
 		return err
 	}
