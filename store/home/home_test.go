@@ -320,6 +320,22 @@ func TestDamagedFileIsSaid(t *testing.T) {
 	if said == 0 || value == 0 {
 		t.Errorf("said %d, in values %d: the test doesn't reach both", said, value)
 	}
+	// One letter of a key, in the table or in its index: the record would be
+	// missed by one way of reading and found by the other.
+	for at, places := 0, 0; ; places++ {
+		i := bytes.Index(whole[at:], []byte("r/150"))
+		if i < 0 {
+			if places < 2 {
+				t.Errorf("the key stands in %d places, want table and index", places)
+			}
+			break
+		}
+		bad := bytes.Clone(whole)
+		bad[at+i+3] = '0'
+		_, err := read(bad)
+		wantCode(t, err, wire.Damaged)
+		at += i + 1
+	}
 	for _, cut := range []int{len(whole) - 1, len(whole) - 4096, len(whole) / 2, 5000, 4096, 512, 50} {
 		before := said
 		judge(whole[:cut])
