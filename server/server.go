@@ -102,7 +102,7 @@ type Limits struct {
 	// HelloWithin is how long a connection may stay silent before its Hello:
 	// 10 s. FrameWithin is how long a frame may take once begun, WriteWithin how
 	// long a reader may take for what it is sent: 30 s each. IdleWithin ends a
-	// connection that has no seat open and sends nothing: 10 min.
+	// connection that has no seat open and sends nothing: 1 h.
 	HelloWithin, FrameWithin, WriteWithin, IdleWithin time.Duration
 }
 
@@ -119,7 +119,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.HelloWithin, 10*time.Second)
 	def(&l.FrameWithin, 30*time.Second)
 	def(&l.WriteWithin, 30*time.Second)
-	def(&l.IdleWithin, 10*time.Minute)
+	def(&l.IdleWithin, time.Hour)
 	return l
 }
 

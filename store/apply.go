@@ -125,10 +125,10 @@ func (rm *room) applyCommit(c *commitChange) {
 	}
 	if len(c.Remove) > 0 {
 		rm.gen += 2
-		if n := len(rm.marks); n > 0 && rm.marks[n-1].day == c.Day {
-			rm.marks[n-1].gen = rm.gen
+		if n := len(rm.marks); n > 0 && rm.marks[n-1].Day == c.Day {
+			rm.marks[n-1].Gen = rm.gen
 		} else {
-			rm.marks = append(rm.marks, mark{gen: rm.gen, day: c.Day})
+			rm.marks = append(rm.marks, mark{Gen: rm.gen, Day: c.Day})
 		}
 		rm.removeSeats(c.Remove)
 	}

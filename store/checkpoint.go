@@ -198,7 +198,7 @@ func (rm *room) dropExpired(now int64) {
 func (rm *room) due() Day {
 	var due Day
 	if len(rm.marks) > 0 {
-		due = rm.marks[0].day + Day(wire.ClaimWithin/dayLength) + 1
+		due = rm.marks[0].Day + Day(wire.ClaimWithin/dayLength) + 1
 	}
 	if rm.hoard > 0 && (due == 0 || rm.hoard+hoardDays < due) {
 		due = rm.hoard + hoardDays

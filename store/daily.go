@@ -82,7 +82,7 @@ func (r *Rooms) age(rm *room, today Day) {
 		r.change(rm, &record{Op: opLeave}, &leaveChange{Seats: out}, wire.Appended{}, nothing)
 	}
 	due := today - Day(wire.ClaimWithin/dayLength)
-	if n := slices.IndexFunc(rm.marks, func(m mark) bool { return m.day >= due }); n != 0 {
+	if n := slices.IndexFunc(rm.marks, func(m mark) bool { return m.Day >= due }); n != 0 {
 		if n < 0 {
 			n = len(rm.marks)
 		}
@@ -96,8 +96,8 @@ func (rm *room) overdue(today Day) []wire.SeatID {
 	due := today - Day(wire.ClaimWithin/dayLength)
 	var gen uint32 // of the newest removal that is 31 days old
 	for _, m := range rm.marks {
-		if m.day < due {
-			gen = m.gen
+		if m.Day < due {
+			gen = m.Gen
 		}
 	}
 	var out []wire.SeatID

@@ -72,8 +72,9 @@ type room struct {
 
 // mark says which gen the last removal of a day began.
 type mark struct {
-	gen uint32
-	day Day
+	_   struct{} `cbor:",toarray"`
+	Gen uint32
+	Day Day
 }
 
 // seat is one device's place in the room; no time is kept on it.
