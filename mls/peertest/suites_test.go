@@ -22,6 +22,13 @@ var suites = []suite{
 	{"F002", 0xF002, hpke.MLKEM768X25519(), hpke.AES128GCM()},
 }
 
+// What leaves of either kind say they can do, beyond what is in every group.
+const (
+	groupExtension uint16 = 0xF0A1
+	leafExtension  uint16 = 0xF0A2
+	customProposal uint16 = 0xF0B1
+)
+
 // must makes an answer's error the end of the test.
 func must(t testing.TB) func(answer, error) answer {
 	return func(a answer, err error) answer {

@@ -1,0 +1,45 @@
+// What ts-mls 1.6.4 gets wrong in a way that no test can step around, put right
+// while the module is loaded; its files stay as they were installed. Run as
+//
+//	node --import ./fixes.mjs peer.mjs
+//
+// Each fix must find its text exactly once, so that a newer ts-mls, with the
+// fault mended or moved, fails at the start rather than quietly. None of them
+// touches what is derived, signed or sent: they are about what is refused.
+
+import { register } from "node:module"
+import { isMainThread } from "node:worker_threads"
+
+const fixes = [
+  {
+    // RFC 9420 §12.4.3.1: an unmerged leaf of a parent must be in the lists of
+    // the non-blank nodes between the leaf and that parent. ts-mls compares whole
+    // lists all the way to the root and so refuses most trees in which somebody
+    // was added since the last update of a subtree.
+    file: "/ts-mls/dist/src/clientState.js",
+    from: "if (!arraysEqual(dpNode.parent.unmergedLeaves, n.parent.unmergedLeaves))",
+    to: "if (parentIdx === i) break; if (!dpNode.parent.unmergedLeaves.includes(unmergedLeaf))",
+  },
+  {
+    // RFC 9420 §12.4.2: somebody removed stays removed if an Add in the same
+    // commit takes over the leaf. ts-mls looks whether the leaf is blank
+    // afterwards, and then fails to find a key for the path.
+    file: "/ts-mls/dist/src/clientState.js",
+    from: "const selfRemoved = mutatedTree[leafToNodeIndex(toLeafIndex(state.privatePath.leafIndex))] === undefined;",
+    to: "const selfRemoved = grouped.remove.some((r) => r.proposal.remove.removed === state.privatePath.leafIndex);",
+  },
+]
+
+export async function load(url, context, nextLoad) {
+  const wanted = fixes.filter((f) => url.endsWith(f.file))
+  const loaded = await nextLoad(url, context)
+  if (wanted.length === 0) return loaded
+  let source = Buffer.from(loaded.source).toString("utf8")
+  for (const { from, to } of wanted) {
+    if (source.split(from).length !== 2) throw new Error(`ts-mls has changed: ${from}`)
+    source = source.replace(from, () => to)
+  }
+  return { ...loaded, source }
+}
+
+if (isMainThread) register(import.meta.url)
