@@ -296,7 +296,7 @@ func (h *history) extensions() {
 	data := fmt.Append(nil, h.rng.Uint64())
 	p.proposals = []proposal{{Kind: "extensions", Extensions: []extension{{groupExtension, data}}}}
 	for {
-		if m := h.anyone(); !m.theirs() || tempPeer != nil {
+		if m := h.anyone(); !m.theirs() {
 			h.commit(m, p)
 			return
 		}

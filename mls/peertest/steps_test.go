@@ -10,6 +10,7 @@ import (
 func eachSuite(t *testing.T, f func(t *testing.T, p *peer, s suite)) {
 	for _, s := range suites {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			f(t, startPeer(t), s)
 		})
 	}

@@ -3,9 +3,9 @@
 //
 //	node --import ./fixes.mjs peer.mjs
 //
-// Each fix must find its text exactly once, so that a newer ts-mls, with the
-// fault mended or moved, fails at the start rather than quietly. None of them
-// touches what is derived, signed or sent: they are about what is refused.
+// Each fix must find its text as often as it says, so that a newer ts-mls, with
+// the fault mended or moved, fails at the start rather than quietly. None of
+// them touches how secrets are derived or what is signed.
 
 import { register } from "node:module"
 import { isMainThread } from "node:worker_threads"
@@ -28,6 +28,24 @@ const fixes = [
     from: "const selfRemoved = mutatedTree[leafToNodeIndex(toLeafIndex(state.privatePath.leafIndex))] === undefined;",
     to: "const selfRemoved = grouped.remove.some((r) => r.proposal.remove.removed === state.privatePath.leafIndex);",
   },
+  // RFC 9420 §12.4.3.2: the extension external_pub holds an HPKEPublicKey, which
+  // is opaque<V>. ts-mls writes and reads the bare key, without its length.
+  {
+    file: "/ts-mls/dist/src/createCommit.js",
+    from: 'import { encode } from "./codec/tlsEncoder.js";',
+    to: 'import { encode } from "./codec/tlsEncoder.js"; import { decodeVarLenData, varLenDataEncoder } from "./codec/variableLength.js";',
+  },
+  {
+    file: "/ts-mls/dist/src/createCommit.js",
+    from: "const externalPub = await cs.hpke.exportPublicKey(externalKeyPair.publicKey);",
+    to: "const externalPub = encode(varLenDataEncoder)(await cs.hpke.exportPublicKey(externalKeyPair.publicKey));",
+    times: 2,
+  },
+  {
+    file: "/ts-mls/dist/src/createCommit.js",
+    from: "await exportSecret(externalPub.extensionData, cs)",
+    to: "await exportSecret(decodeVarLenData(externalPub.extensionData, 0)[0], cs)",
+  },
 ]
 
 export async function load(url, context, nextLoad) {
@@ -35,9 +53,10 @@ export async function load(url, context, nextLoad) {
   const loaded = await nextLoad(url, context)
   if (wanted.length === 0) return loaded
   let source = Buffer.from(loaded.source).toString("utf8")
-  for (const { from, to } of wanted) {
-    if (source.split(from).length !== 2) throw new Error(`ts-mls has changed: ${from}`)
-    source = source.replace(from, () => to)
+  for (const { from, to, times = 1 } of wanted) {
+    const parts = source.split(from)
+    if (parts.length !== times + 1) throw new Error(`ts-mls has changed: ${from}`)
+    source = parts.join(to)
   }
   return { ...loaded, source }
 }
