@@ -40,7 +40,7 @@ func TestHistory(t *testing.T) {
 				t.Errorf("the group never had %d members: %v", crowd, h.did)
 			}
 			t.Logf("suite %s, seed %d: %d operations in %v: %v", s.name, seed, operations, time.Since(start).Round(time.Second), h.did)
-			t.Logf("by kind: %v", h.kinds)
+			t.Logf("by kind: %v; waited for ts-mls: %v", h.kinds, h.peer.spent)
 		})
 	}
 }
@@ -87,6 +87,8 @@ func (h *history) step() {
 		h.do("grow", h.grow)
 	case n > h.target+8:
 		h.do("shrink", h.shrink)
+	case h.guests() < 2 && h.coin():
+		h.do("external join", h.external)
 	case h.guests() < 2:
 		h.do("add", h.add)
 	default:

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 )
 
 // install is what somebody types to get the peer.
@@ -19,9 +20,10 @@ const install = "npm ci --prefix mls/peertest/tsmls"
 // A peer is one Node process with any number of ts-mls clients in it. Calls are
 // answered one by one, in order.
 type peer struct {
-	mu  sync.Mutex
-	in  io.WriteCloser
-	out *bufio.Reader
+	mu    sync.Mutex
+	in    io.WriteCloser
+	out   *bufio.Reader
+	spent map[string]time.Duration // waiting for answers, by operation
 }
 
 // startPeer runs the driver until the test ends. Where Node or its packages are
@@ -64,7 +66,7 @@ func startPeer(t testing.TB) *peer {
 			t.Errorf("node: %v", err)
 		}
 	})
-	return &peer{in: in, out: bufio.NewReaderSize(out, 1<<20)}
+	return &peer{in: in, out: bufio.NewReaderSize(out, 1<<20), spent: map[string]time.Duration{}}
 }
 
 // A call is one request to the driver; only the fields an operation reads are set.
@@ -87,7 +89,8 @@ type call struct {
 	Data           []byte            `json:"data,omitempty"`
 	Label          string            `json:"label,omitempty"`
 	Context        []byte            `json:"context,omitempty"`
-	Members        any               `json:"members,omitempty"`
+	Members        int               `json:"members,omitempty"`
+	Provider       string            `json:"provider,omitempty"`
 	Rounds         int               `json:"rounds,omitempty"`
 	PSKs           map[string][]byte `json:"psks,omitempty"` // by id in base64
 	PublicKey      []byte            `json:"publicKey,omitempty"`
@@ -148,6 +151,8 @@ type listed struct {
 func (p *peer) call(c call) (answer, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	start := time.Now()
+	defer func() { p.spent[c.Op] += time.Since(start).Round(time.Millisecond) }()
 	line, err := json.Marshal(c)
 	if err != nil {
 		return answer{}, err

@@ -20,7 +20,7 @@ type room struct {
 
 // A tally of what was done.
 type tally struct {
-	commits, byThem, byReference, lost                  int
+	commits, byThem, byReference, lost                   int
 	joins, joinsByThem, inline, external, externalTheirs int
 	proposals, removals                                  int
 	messages, deliveries, outOfOrder, refused            int

@@ -248,7 +248,7 @@ const ops = {
     return { data: b64(await hpke.open(key, bytes(r.kemOutput), bytes(r.ciphertext), bytes(r.info))) }
   },
 
-  bench: async (r) => ({ milliseconds: await bench(await suite(r.suite), r.members, r.rounds) }),
+  bench: async (r) => ({ milliseconds: await bench(await suite(r.suite, r.provider), r.members, r.rounds) }),
 }
 
 for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {

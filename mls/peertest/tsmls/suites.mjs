@@ -1,6 +1,6 @@
 // The cipher suites of ts-mls as package mls numbers them.
 
-import { defaultCryptoProvider, getCiphersuiteImpl, getCiphersuiteFromName } from "ts-mls"
+import { defaultCryptoProvider, getCiphersuiteFromName, nobleCryptoProvider } from "ts-mls"
 import { XWing } from "@hpke/hybridkem-x-wing"
 import { shake256 } from "@noble/hashes/sha3.js"
 
@@ -16,19 +16,24 @@ const names = {
 // that number in decimal, so this is their name there.
 const hybrid = { 0xf001: "CHACHA20POLY1305", 0xf002: "AES128GCM" }
 
+// ts-mls has two providers: one on WebCrypto, its default, and one on the noble
+// packages. The second is as independent of Go and needs no thread pool.
+const providers = { webcrypto: defaultCryptoProvider, noble: nobleCryptoProvider }
+
 const resolved = new Map()
 
 /** The crypto implementation of a suite number. */
-export async function suite(number) {
-  if (!resolved.has(number)) resolved.set(number, await resolve(number))
-  return resolved.get(number)
+export async function suite(number, provider = "noble") {
+  const key = `${number} ${provider}`
+  if (!resolved.has(key)) resolved.set(key, await resolve(number, providers[provider]))
+  return resolved.get(key)
 }
 
-async function resolve(number) {
-  if (names[number]) return getCiphersuiteImpl(getCiphersuiteFromName(names[number]))
+async function resolve(number, provider) {
+  if (names[number]) return provider.getCiphersuiteImpl(getCiphersuiteFromName(names[number]))
   const aead = hybrid[number]
   if (!aead) throw new Error("unknown cipher suite")
-  const impl = await defaultCryptoProvider.getCiphersuiteImpl({
+  const impl = await provider.getCiphersuiteImpl({
     hash: "SHA-256",
     hpke: { kem: "X-Wing", kdf: "HKDF-SHA256", aead },
     signature: "Ed25519",
