@@ -43,10 +43,10 @@ test: node check wasm
 	$(GO) test -timeout 20m ./...
 
 soak: node
-	HEARTH_SOAK=10000 $(GO) test -count=1 -timeout 6h -v -run Soak ./mls/peertest
+	HEARTH_PEER_OPS=10000 $(GO) test -count=1 -timeout 12h -v -run '^TestHistory$$' ./mls/peertest
 
-bench: build
-	$(GO) test -run '^$$' -bench . -benchtime 1x ./mls
+bench: build node
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./mls ./mls/peertest
 	for b in idle deliver offline group; do ./bin/hearth bench $$b --seconds 5 || exit 1; done
 
 FUZZTIME ?= 10s
