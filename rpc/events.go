@@ -58,22 +58,26 @@ func (c *conn) receive(ctx context.Context, m message, r *running) (Received, er
 	}
 	defer release()
 
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	// life ends with whoever listens; enough ends when no more is to be waited
+	// for, and then what has arrived is still given out.
+	life, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	enough, stop := context.WithCancelCause(life)
+	defer stop(nil)
 	go func() {
 		select {
 		case <-c.server.left:
-			cancel(ErrLeaving)
+			end(ErrLeaving)
 		case <-c.unheard:
-			cancel(nil)
-		case <-ctx.Done():
+			end(nil)
+		case <-life.Done():
 		}
 	}()
 
 	var result Received
 	caughtUp := make(chan error, 1)
 	go func() {
-		err := fresh(ctx, c.server.core)
+		err := fresh(life, c.server.core)
 		caughtUp <- err
 		if p.Follow {
 			return
@@ -83,25 +87,25 @@ func (c *conn) receive(ctx context.Context, m message, r *running) (Received, er
 			defer t.Stop()
 			select {
 			case <-t.C:
-			case <-ctx.Done():
+			case <-life.Done():
 			}
 		}
-		cancel(errStayed)
+		stop(errStayed)
 	}()
 
-	err = c.server.core.Receive(ctx, func(e core.Event) error {
-		if err := c.push(ctx, m.ID, r, result.Count+1, e); err != nil {
+	err = c.server.core.Receive(enough, func(e core.Event) error {
+		if err := c.push(life, m.ID, r, result.Count+1, e); err != nil {
 			return err
 		}
 		result.Count++
 		return nil
 	})
-	switch cause := context.Cause(ctx); {
-	case errors.Is(cause, errStayed) && (err == nil || ctx.Err() != nil):
+	switch {
+	case errors.Is(context.Cause(life), ErrLeaving):
+		return result, leaving()
+	case life.Err() == nil && errors.Is(context.Cause(enough), errStayed) && (err == nil || errors.Is(err, context.Canceled)):
 		result.Fresh = <-caughtUp == nil
 		return result, nil
-	case errors.Is(cause, ErrLeaving):
-		return result, leaving()
 	}
 	return result, err
 }
@@ -109,10 +113,13 @@ func (c *conn) receive(ctx context.Context, m message, r *running) (Received, er
 // errStayed is the cause with which a subscription ends by itself.
 var errStayed = errors.New("stayed long enough")
 
-// push gives out one event and returns nil when it was acknowledged. That the
-// subscription ends meanwhile doesn't end the wait at once: the receiver may
-// have shown the event already.
+// push gives out one event and returns nil when it was acknowledged. That ctx
+// ends meanwhile doesn't end the wait at once: the receiver may have shown the
+// event already.
 func (c *conn) push(ctx context.Context, id json.RawMessage, r *running, number uint64, e core.Event) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	params, err := json.Marshal(EventParams{Subscription: id, Number: number, Event: e})
 	if err != nil {
 		return fmt.Errorf("write an event: %w", err)

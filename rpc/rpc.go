@@ -28,6 +28,8 @@ type Core interface {
 	Safety(ctx context.Context, who string) (core.Safety, error)
 	Send(ctx context.Context, o core.SendOptions) (core.Sent, error)
 	CatchUp(ctx context.Context) error
+	// Receive gives out what has arrived even when ctx has ended; only then
+	// does it return, or when fn fails.
 	Receive(ctx context.Context, fn func(core.Event) error) error
 	History(ctx context.Context, room string, limit int) ([]core.Event, error)
 	Requests(ctx context.Context) ([]core.Request, error)

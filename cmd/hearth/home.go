@@ -120,7 +120,7 @@ func (a *app) own(ctx context.Context, dir string, as stay) (*owner, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := listenHome(dir)
+	l, err := listenSocket(dir, homeSocket)
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}

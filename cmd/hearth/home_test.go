@@ -76,7 +76,7 @@ func startDaemon(t *testing.T, h *fakeHome, dir string) (stop func() output) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan output, 1)
 	go func() { done <- h.hearthWith(ctx, dir, "", "daemon") }()
-	path, err := socketPath(dir)
+	path, err := socketPath(dir, homeSocket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func isCode(err error, c wire.Code) bool { return err != nil && asError(err).Cod
 
 func TestASocketOfADeadOwnerIsReplaced(t *testing.T) {
 	dir := t.TempDir()
-	path, err := socketPath(dir)
+	path, err := socketPath(dir, homeSocket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestTheSocketIsTheOwnersAlone(t *testing.T) {
 				t.Fatal(err)
 			}
 			startDaemon(t, h, dir)
-			path, err := socketPath(dir)
+			path, err := socketPath(dir, homeSocket)
 			if err != nil || len(path) > maxSocketPath {
 				t.Fatalf("%s, %v", path, err)
 			}

@@ -28,15 +28,19 @@ var later = []struct{ name, short string }{
 func laterCommands() []*cobra.Command {
 	var list []*cobra.Command
 	for _, l := range later {
-		list = append(list, &cobra.Command{
-			Use:                l.name,
-			Short:              strings.ToUpper(l.short[:1]) + l.short[1:] + " (comes with a later version)",
-			Args:               cobra.ArbitraryArgs,
-			FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true},
-			RunE:               func(cmd *cobra.Command, _ []string) error { return unsupported(cmd.CommandPath()) },
-		})
+		list = append(list, laterCommand(l.name, l.short))
 	}
 	return list
+}
+
+func laterCommand(name, short string) *cobra.Command {
+	return &cobra.Command{
+		Use:                name,
+		Short:              strings.ToUpper(short[:1]) + short[1:] + " (comes with a later version)",
+		Args:               cobra.ArbitraryArgs,
+		FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true},
+		RunE:               func(cmd *cobra.Command, _ []string) error { return unsupported(cmd.CommandPath()) },
+	}
 }
 
 // unsupported is the answer to what a later version brings.

@@ -1,8 +1,31 @@
 package main
 
-import "context"
+import (
+	"context"
+	"errors"
 
-// openHome opens a home's client, with everything native that it is handed.
+	"hearth/core"
+	"hearth/store/home"
+)
+
+// openHome opens a home's client with everything native that it is handed.
 func openHome(ctx context.Context, dir string) (owned, error) {
-	return nil, unsupported("hearth with an account")
+	h, err := home.Open(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	c, err := core.Open(ctx, core.Config{Dial: dial, Blobs: blobs{}})
+	if err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return &nativeHome{c, h}, nil
 }
+
+// nativeHome is a client together with its folder.
+type nativeHome struct {
+	*core.Client
+	folder *home.Home
+}
+
+// Close releases both.
+func (n *nativeHome) Close() error { return errors.Join(n.Client.Close(), n.folder.Close()) }

@@ -4,50 +4,118 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
-	"net/http"
-	"time"
+	"os"
+	"sync"
 
 	"github.com/spf13/cobra"
 
+	"hearth/server"
 	"hearth/wire"
 )
 
+// serveConfig is what an operator may set; the empty one works. Each flag has a
+// variable of the environment with the same meaning, which the flag overrides.
+type serveConfig struct {
+	data         string // --data, HEARTH_DATA: the server's folder
+	listen       string // --listen, HEARTH_LISTEN: host:port
+	domain       string // --domain, HEARTH_DOMAIN: the name in handles; default the host:port
+	registration string // --registration, HEARTH_REGISTRATION: open, invite or closed
+}
+
 func (a *app) serveCommand() *cobra.Command {
-	var data, listen string
+	var c serveConfig
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Run a house: the server",
+		Short: "Keep a house: run the server",
 		Args:  exactly(0, ""),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.serve(cmd.Context(), data, listen)
-		},
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), c) },
 	}
-	cmd.Flags().StringVar(&data, "data", "hearth-data", "the server's folder")
-	cmd.Flags().StringVar(&listen, "listen", "localhost:8420", "the address to listen on")
+	cmd.Flags().StringVar(&c.data, "data", env("HEARTH_DATA", "./hearth-data"), "the folder of the server's data")
+	cmd.Flags().StringVar(&c.listen, "listen", env("HEARTH_LISTEN", "localhost:8420"), "the address to listen on")
+	cmd.Flags().StringVar(&c.domain, "domain", env("HEARTH_DOMAIN", ""), "the name of the house, as in bob@example.org (default where it listens)")
+	cmd.Flags().StringVar(&c.registration, "registration", env("HEARTH_REGISTRATION", "open"), "who may make an account: open, invite or closed")
 	return cmd
 }
 
-func (a *app) serve(ctx context.Context, data, listen string) error {
-	l, err := net.Listen("tcp", listen)
+func env(name, otherwise string) string { return firstOf(os.Getenv(name), otherwise) }
+
+// registrations are the words for an operator's policy.
+var registrations = map[string]server.Registration{"open": server.Open, "invite": server.ByInvitation, "closed": server.Closed}
+
+// serving is what serve says when it is ready.
+type serving struct {
+	URL          string `json:"url"`
+	Domain       string `json:"domain"`
+	Data         string `json:"data"`
+	Registration string `json:"registration"`
+}
+
+func (a *app) serve(ctx context.Context, c serveConfig) error {
+	policy, ok := registrations[c.registration]
+	if !ok {
+		return wire.Errorf(wire.BadInput, "registration can't be %q", c.registration).WithNext("choose open, invite or closed")
+	}
+	l, err := net.Listen("tcp", c.listen)
 	if err != nil {
-		return wire.Errorf(wire.BadInput, "the address %s can't be listened on", listen).WithNext("choose another with --listen")
+		return wire.Errorf(wire.BadInput, "the address %s can't be listened on: %w", c.listen, bare(err)).WithNext("choose another with --listen, or stop what is using it")
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	s := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	fmt.Fprintf(a.out, "Hearth is at http://%s\n", l.Addr())
-	failed := make(chan error, 1)
-	go func() { failed <- s.Serve(l) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
+	at := hostPort(c.listen, l.Addr())
+	s, err := server.New(server.Config{
+		Dir:          c.data,
+		Domain:       firstOf(c.domain, at),
+		Registration: policy,
+		Log:          slog.New(slog.NewTextHandler(a.err, nil)),
+	})
+	if err != nil {
+		return errors.Join(err, l.Close())
 	}
-	end, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if err := s.Shutdown(end); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return err
+	admin, err := listenSocket(c.data, adminSocket)
+	if err != nil {
+		return errors.Join(err, s.Close(), l.Close())
 	}
-	return nil
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var parts sync.WaitGroup
+	ended := make(chan error, 3)
+	run := func(f func() error) {
+		parts.Go(func() {
+			ended <- f()
+			stop() // one that ends takes the others along
+		})
+	}
+	run(func() error { return s.Run(ctx) })
+	run(func() error { return s.Serve(ctx, l) })
+	run(func() error { return serveAdmin(ctx, admin, s) })
+	ready := serving{URL: "http://" + at, Domain: firstOf(c.domain, at), Data: c.data, Registration: c.registration}
+	if err := show(a, ready, servingWords); err != nil {
+		stop()
+	}
+	parts.Wait()
+	return errors.Join(<-ended, <-ended, <-ended)
+}
+
+func servingWords(w io.Writer, s serving) {
+	fmt.Fprintf(w, "Hearth is at %s\n", s.URL)
+	who := map[string]string{"open": "anybody", "invite": "whoever you invite (hearth admin invite)", "closed": "nobody"}[s.Registration]
+	facts(w, "name", s.Domain, "data", s.Data, "new accounts", who)
+	fmt.Fprintln(w, "Stop it with Ctrl-C.")
+}
+
+// hostPort returns where people find what listens: the host as it was named,
+// with the port as it is. A listener on every address goes by the machine's name.
+func hostPort(named string, addr net.Addr) string {
+	host, _, err := net.SplitHostPort(named)
+	_, port, err2 := net.SplitHostPort(addr.String())
+	if err != nil || err2 != nil {
+		return addr.String()
+	}
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		if host, err = os.Hostname(); err != nil {
+			host = "localhost"
+		}
+	}
+	return net.JoinHostPort(host, port)
 }

@@ -24,19 +24,26 @@ import (
 // macOS ends at 103 bytes, Linux at 107.
 const maxSocketPath = 100
 
-// socketPath returns where a home's socket lies: in the home, or, when that
-// path is too long, in the person's own folder for such things, under a name
-// that only this home has.
-func socketPath(dir string) (string, error) {
-	if p := filepath.Join(dir, "socket"); len(p) <= maxSocketPath {
+// homeSocket is the name of the socket through which commands join a home's
+// owner.
+const homeSocket = "socket"
+
+// socketPath returns where a folder's socket lies: in it, or, when that path is
+// too long, in the person's own folder for such things, under a name that only
+// this one has.
+func socketPath(dir, name string) (string, error) {
+	if p := filepath.Join(dir, name); len(p) <= maxSocketPath {
 		return p, nil
 	}
 	real, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return "", homeFolder(err)
 	}
-	sum := sha256.Sum256([]byte("hearth socket\x00" + real))
-	name := hex.EncodeToString(sum[:16])
+	if real, err = filepath.Abs(real); err != nil {
+		return "", homeFolder(err)
+	}
+	sum := sha256.Sum256([]byte("hearth " + name + "\x00" + real))
+	name = hex.EncodeToString(sum[:16])
 	base := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "hearth")
 	if base == "hearth" || len(filepath.Join(base, name)) > maxSocketPath {
 		base = fmt.Sprintf("/tmp/hearth-%d", os.Getuid())
@@ -56,10 +63,10 @@ func socketPath(dir string) (string, error) {
 	return filepath.Join(base, name), nil
 }
 
-// listenHome opens the home's socket. The caller holds the home's lock, so a
-// socket that lies there is a dead owner's.
-func listenHome(dir string) (net.Listener, error) {
-	path, err := socketPath(dir)
+// listenSocket opens a folder's socket. The caller owns the folder, so a socket
+// that lies there is a dead owner's.
+func listenSocket(dir, name string) (net.Listener, error) {
+	path, err := socketPath(dir, name)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +115,7 @@ var errPassing = errors.New("the owner of this home is passing")
 
 // dialHome returns a connection to the home's owner, past its greeting.
 func dialHome(ctx context.Context, dir string, as stay) (net.Conn, error) {
-	path, err := socketPath(dir)
+	path, err := socketPath(dir, homeSocket)
 	if err != nil {
 		return nil, err
 	}
