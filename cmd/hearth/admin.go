@@ -97,6 +97,11 @@ func askAdmin(ctx context.Context, data string, q adminInvite) (adminInvitation,
 	}
 	conn, err := (&net.Dialer{Timeout: greetWait}).DialContext(ctx, "unix", path)
 	if err != nil {
+		lock, err := lockFolder(data)
+		if err != nil {
+			return adminInvitation{}, err
+		}
+		defer lock.Close()
 		s, err := server.New(server.Config{Dir: data})
 		if err != nil {
 			return adminInvitation{}, err

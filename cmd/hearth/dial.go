@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -89,7 +90,8 @@ func transportError(err error) error {
 		return unreachable("the house did not answer in time", err)
 	case errors.Is(err, context.Canceled):
 		return err
-	case errors.As(err, &op), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &op), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		strings.Contains(err.Error(), "closed idle connection"): // net/http gives it no value to compare with
 		return unreachable("the connection broke", err)
 	}
 	// It answered, but not as HTTP, or with a certificate that isn't its own.

@@ -58,6 +58,11 @@ func (a *app) serve(ctx context.Context, c serveConfig) error {
 	if !ok {
 		return wire.Errorf(wire.BadInput, "registration can't be %q", c.registration).WithNext("choose open, invite or closed")
 	}
+	lock, err := lockFolder(c.data)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	l, err := net.Listen("tcp", c.listen)
 	if err != nil {
 		return wire.Errorf(wire.BadInput, "the address %s can't be listened on: %w", c.listen, bare(err)).WithNext("choose another with --listen, or stop what is using it")
