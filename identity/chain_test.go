@@ -225,3 +225,23 @@ func TestA02ServerCannotInjectDevice(t *testing.T) {
 		t.Error("another chain passed for the victim's")
 	}
 }
+
+// TestChainHasAnEnd: a chain is bounded, and a recovery-signed entry at an
+// earlier place makes room again.
+func TestChainHasAnEnd(t *testing.T) {
+	a := newAccount(t)
+	c := a.Chain
+	for c.Len() < MaxEntries {
+		c = must(t)(c.MoveServer(a.Device, home))
+	}
+	if _, _, err := c.MoveServer(a.Device, home); !errors.Is(err, ErrInvalid) {
+		t.Errorf("entry %d: got %v, want it refused", MaxEntries+1, err)
+	}
+	_, rescue, err := a.Chain.MoveServer(a.Recovery, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = c.Append(rescue); err != nil || c.Len() != 2 {
+		t.Errorf("a rescue of a full chain: %v", err)
+	}
+}

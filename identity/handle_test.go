@@ -9,7 +9,7 @@ import (
 func TestParseName(t *testing.T) {
 	for typed, want := range map[string]string{
 		"alice": "alice", "Alice": "alice", "a": "a", "a.b_c-d": "a.b_c-d", "2cool": "2cool",
-		"ЖЕНЯ": "женя", "straße": "straße", "たろう太郎": "たろう太郎", "ＡＢＣ": "abc", "José": "josé",
+		"ЖЕНЯ": "женя", "straße": "straße", "たろう太郎": "たろう太郎", "ＡＢＣ": "abc", "José": "josé", "हिन्दी": "हिन्दी",
 		strings.Repeat("x", 32): strings.Repeat("x", 32),
 	} {
 		if got, err := ParseName(typed); err != nil || got != want {
@@ -21,7 +21,7 @@ func TestParseName(t *testing.T) {
 		"a space": "a b", "an @": "a@b", "two separators": "a..b", "a leading separator": ".a", "a trailing separator": "a-",
 		"only a separator": "_", "two scripts": "аlice", "Greek in Latin": "alicε", "not UTF-8": "a\xff", "a bidi control": "a\u202eb",
 		"zero width": "a\u200bb", "an emoji": "a😀", "a symbol": "a$", "other digits": "a١", "a newline": "a\n", "NUL": "a\x00",
-		"a mark alone": "\u0301a", "right to left and left to right": "aא", "a roman numeral": "ⅷ",
+		"a mark alone": "\u0301a", "another script's mark": "aि", "a mark behind a digit": "1ि", "a ligature": "ﬁ", "right to left and left to right": "aא", "a roman numeral": "ⅷ",
 	} {
 		if got, err := ParseName(typed); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: got %q, %v, want it refused", name, got, err)

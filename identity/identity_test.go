@@ -31,6 +31,14 @@ func TestDeviceKeyRoundTrip(t *testing.T) {
 	if err != nil || got.ID() != k.ID() || got.Public() != k.Public() || !bytes.Equal(got.Seed(), k.Seed()) {
 		t.Errorf("another key came back: %v", err)
 	}
+	for what, b := range map[string][]byte{
+		"nothing": nil, "a trailing byte": append(k.Marshal(), 0), "another version": append([]byte{k.Marshal()[0], 2}, k.Marshal()[2:]...),
+		"a short key": wire.Encode(deviceKeyState{Version: 1, ID: k.ID(), Seed: make([]byte, 31)}),
+	} {
+		if _, err := ParseDeviceKey(b); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s passed for a device key: %v", what, err)
+		}
+	}
 	id, err := ParseDeviceID(k.ID().String())
 	if err != nil || id != k.ID() {
 		t.Errorf("another id came back: %v", err)
@@ -123,8 +131,19 @@ func TestCredentialIsProvenByTheChain(t *testing.T) {
 	}
 	early := cred
 	early.Position = one.Position()
+	for what, b := range map[string][]byte{
+		"nothing": nil, "a trailing byte": append(cred.Marshal(), 0), "a name": []byte("alice"),
+		"no position":     Credential{Account: cred.Account, Device: cred.Device}.Marshal(),
+		"another version": append([]byte{cred.Marshal()[0], 2}, cred.Marshal()[2:]...),
+	} {
+		if _, err := ParseCredential(b); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s passed for a credential: %v", what, err)
+		}
+	}
+	if err := b.Chain.Proves(cred, key(second)); err == nil || !strings.Contains(err.Error(), "another account") {
+		t.Errorf("another account's chain: got %v", err)
+	}
 	for name, err := range map[string]error{
-		"another account's chain":               b.Chain.Proves(cred, key(second)),
 		"a device the chain does not hold":      one.Proves(cred, key(second)),
 		"a key that is not the device's":        two.Proves(cred, key(a.Device)),
 		"no key":                                two.Proves(cred, nil),
