@@ -3,13 +3,20 @@ package core
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
+	"hearth/core/roster"
+	"hearth/core/vault"
+	"hearth/mls"
 	"hearth/wire"
 )
 
 // Config is what a client is handed: everything that touches the outside.
 type Config struct {
+	// Disk and Key are where the vault lies (core/vault).
+	Disk vault.Disk
+	Key  vault.KeyFile
 	// Dial opens a connection for frames to a server, named by its URL, such
 	// as http://localhost:8420.
 	Dial func(ctx context.Context, server string) (wire.Conn, error)
@@ -32,52 +39,214 @@ type Blobs interface {
 }
 
 // Client is one home: an account's device, its conversations, and everything
-// that waits to be sent. All methods may be called at the same time.
+// that waits to be sent. All methods may be called at the same time; those that
+// need the network need Run to be running.
 type Client struct {
-	cfg Config
+	cfg   Config
+	vault *vault.Vault
+	crew  *crew
+	net   *network
+
+	registering sync.Mutex // one registration at a time
+	receiving   sync.Mutex // one Receive at a time
+
+	// mu is held by every step and every look; never while waiting for the
+	// network. It guards what follows.
+	mu sync.Mutex
+	// groups caches what the vault holds; a step that fails drops its own.
+	groups  map[wire.RoomID]*mls.Group
+	rosters map[wire.RoomID]*roster.Roster
+	// readers are the seats that are read, of rooms and doors.
+	readers map[wire.RoomID]*reader
+	// posted are the rows of each room that its server has acknowledged, by the
+	// number of their entries, until the entries come back. Only a hint: a row
+	// that is posted twice is one entry.
+	posted map[wire.RoomID]map[uint64]wire.Number
+	// failed holds why plans were given up, until whoever waits for them has
+	// read it.
+	failed map[planID]error
+
+	sendersMu sync.Mutex
+	senders   map[queueID]*sender
+
+	changedMu sync.Mutex
+	changed   chan struct{} // closed and replaced with every change
+
+	// sealed, if not nil, sees every post as it was sealed: tests count them.
+	sealed func(room wire.RoomID, payload []byte)
+}
+
+// planID names a plan while its client runs.
+type planID struct {
+	room wire.RoomID
+	n    uint64
 }
 
 // Open reads a home. A fresh disk gives a client that is not registered yet.
+// What is due is destroyed before anything can be shown. Close it after use.
 func Open(ctx context.Context, cfg Config) (*Client, error) {
-	return nil, unsupported("opening a home")
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	v, err := vault.Open(ctx, cfg.Disk, cfg.Key)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{
+		cfg: cfg, vault: v, crew: &crew{},
+		groups:  make(map[wire.RoomID]*mls.Group),
+		rosters: make(map[wire.RoomID]*roster.Roster),
+		readers: make(map[wire.RoomID]*reader),
+		posted:  make(map[wire.RoomID]map[uint64]wire.Number),
+		failed:  make(map[planID]error),
+		senders: make(map[queueID]*sender),
+		changed: make(chan struct{}),
+	}
+	c.net = newNetwork(cfg.Dial, c.crew)
+	if err := c.sweep(ctx); err != nil {
+		v.Close()
+		return nil, err
+	}
+	if err := c.start(ctx); err != nil {
+		v.Close()
+		return nil, err
+	}
+	c.crew.spawn(c.sweeper)
+	return c, nil
+}
+
+// start sets up readers and senders for what the home holds: O(rooms).
+func (c *Client) start(ctx context.Context) error {
+	if err := c.startDoors(ctx); err != nil {
+		return err
+	}
+	c.wakeRequests()
+	return c.look(ctx, func(s *step) error {
+		// What waits for doors, and trees to upload.
+		err := s.scan("parcel", func(_ string, b []byte) (bool, error) {
+			var p parcel
+			err := decodeRecord(b, &p)
+			if err == nil {
+				c.wakeParcels(p.To.Door)
+			}
+			return true, err
+		})
+		if err != nil {
+			return err
+		}
+		err = s.scan("delivery", func(_ string, b []byte) (bool, error) {
+			var d delivery
+			err := decodeRecord(b, &d)
+			if err == nil {
+				c.wakeDelivery(d.Room)
+			}
+			return true, err
+		})
+		if err != nil {
+			return err
+		}
+		return s.scan("room", func(_ string, b []byte) (bool, error) {
+			r := new(room)
+			if err := decodeRecord(b, r); err != nil {
+				return false, err
+			}
+			c.resume(r)
+			return true, nil
+		})
+	})
+}
+
+// resume starts the reader and the sender of a room; the lock is held.
+func (c *Client) resume(r *room) {
+	if r.Old == nil && (r.State == roomOK || r.State == roomOutOfStep) {
+		c.readLocked(r.ID, r.Server, &roomLog{c: c, id: r.ID})
+	}
+	c.wakeRoom(r.ID)
+	c.wakeAt(r.ID, r.RenewAt)
+}
+
+// readLocked starts a reader unless there is one; the lock is held.
+func (c *Client) readLocked(id wire.RoomID, server string, l log) {
+	if old := c.readers[id]; old != nil && !old.ended {
+		return
+	}
+	r := &reader{c: c, id: id, server: server, log: l}
+	c.readers[id] = r
+	c.crew.spawn(func(ctx context.Context) {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		c.mu.Lock()
+		r.stop = stop
+		c.mu.Unlock()
+		r.run(ctx)
+	})
+}
+
+// stopReading ends the reader of a room; the lock is held.
+func (c *Client) stopReading(id wire.RoomID) {
+	if r := c.readers[id]; r != nil && r.stop != nil {
+		r.stop()
+	}
+	delete(c.readers, id)
 }
 
 // Run owns every goroutine of the client: connections, outbox, sweeping. It
-// returns when ctx ends.
-func (c *Client) Run(ctx context.Context) error { return unsupported("running") }
+// returns when ctx ends. A client runs once.
+func (c *Client) Run(ctx context.Context) error { return c.crew.run(ctx) }
 
 // Close releases the home; Run must have returned.
-func (c *Client) Close() error { return nil }
+func (c *Client) Close() error {
+	err := c.settle()
+	c.vault.Close()
+	return err
+}
+
+// settle gives back the generations that were reserved and not used: only a
+// client that died skips them.
+func (c *Client) settle() error {
+	return c.step(context.Background(), func(s *step) error {
+		for id, g := range c.groups {
+			r, err := s.room(id)
+			if err != nil {
+				return err
+			}
+			if r != nil && r.Reserved > g.OwnGeneration() {
+				r.Reserved = g.OwnGeneration()
+				s.putRoom(r)
+			}
+		}
+		return nil
+	})
+}
+
+// notify wakes everyone who waits for a change.
+func (c *Client) notify() {
+	c.changedMu.Lock()
+	defer c.changedMu.Unlock()
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// changes returns a channel that is closed at the next change.
+func (c *Client) changes() <-chan struct{} {
+	c.changedMu.Lock()
+	defer c.changedMu.Unlock()
+	return c.changed
+}
+
+// debug logs what went on by itself and will be tried again. The error's text
+// holds no id, name or content.
+func (c *Client) debug(what string, err error) {
+	if c.cfg.Log != nil {
+		c.cfg.Log.Debug(what, "error", err)
+	}
+}
 
 // RegisterOptions says which account Register makes.
 type RegisterOptions struct {
 	Name   string // the public name; "" for none
 	Server string // the home server's URL
 	Invite string // the operator's invitation, where registration asks for one
-}
-
-// Register makes an account with this device in it.
-func (c *Client) Register(ctx context.Context, o RegisterOptions) (Registered, error) {
-	return Registered{}, unsupported("register")
-}
-
-// Whoami says who this client is; not_found before Register.
-func (c *Client) Whoami() (Identity, error) { return Identity{}, unsupported("whoami") }
-
-// Invite makes a link that reaches this account. uses 0: no limit; expire 0:
-// no end.
-func (c *Client) Invite(ctx context.Context, uses int, expire time.Duration) (Invitation, error) {
-	return Invitation{}, unsupported("invite")
-}
-
-// AddContact follows a link.
-func (c *Client) AddContact(ctx context.Context, link string) (Contact, error) {
-	return Contact{}, unsupported("contact add")
-}
-
-// Safety returns the safety number shared with a person.
-func (c *Client) Safety(ctx context.Context, who string) (Safety, error) {
-	return Safety{}, unsupported("safety")
 }
 
 // SendOptions says what Send sends.
@@ -88,90 +257,9 @@ type SendOptions struct {
 	Reply  string        // the id of the message that this one answers
 }
 
-// Send queues a message and waits until it is sent; when ctx ends first, the
-// state is queued and that is no error.
-func (c *Client) Send(ctx context.Context, o SendOptions) (Sent, error) {
-	return Sent{}, unsupported("send")
-}
-
-// CatchUp waits until every open seat and door is live.
-func (c *Client) CatchUp(ctx context.Context) error { return unsupported("catching up") }
-
-// Receive gives out every event that this home has not given out yet, then new
-// ones until ctx ends. The mark is saved after fn returns nil, so that each
-// event is given out once in a home.
-func (c *Client) Receive(ctx context.Context, fn func(Event) error) error {
-	return unsupported("receive")
-}
-
-// History returns the newest limit events of a room, oldest first; limit 0
-// means all.
-func (c *Client) History(ctx context.Context, room string, limit int) ([]Event, error) {
-	return nil, unsupported("history")
-}
-
-// Requests lists the first contacts that wait for an answer.
-func (c *Client) Requests(ctx context.Context) ([]Request, error) {
-	return nil, unsupported("requests")
-}
-
-// Accept accepts a request: this device joins.
-func (c *Client) Accept(ctx context.Context, id string) (Answered, error) {
-	return Answered{}, unsupported("accept")
-}
-
-// Decline declines a request.
-func (c *Client) Decline(ctx context.Context, id string) (Answered, error) {
-	return Answered{}, unsupported("decline")
-}
-
-// Block stops showing what a person says.
-func (c *Client) Block(ctx context.Context, who string) (Blocking, error) {
-	return Blocking{}, unsupported("block")
-}
-
-// Unblock takes a block back.
-func (c *Client) Unblock(ctx context.Context, who string) (Blocking, error) {
-	return Blocking{}, unsupported("unblock")
-}
-
-// Rooms lists the conversations.
-func (c *Client) Rooms(ctx context.Context) ([]Room, error) { return nil, unsupported("rooms") }
-
-// GroupNew founds a group and invites people to it. Who cannot be invited is
-// listed in Skipped.
-func (c *Client) GroupNew(ctx context.Context, name string, who []string) (Group, error) {
-	return Group{}, unsupported("group new")
-}
-
-// GroupAdd invites people to a group.
-func (c *Client) GroupAdd(ctx context.Context, room string, who []string) (Changed, error) {
-	return Changed{}, unsupported("group add")
-}
-
-// GroupRemove removes people from a group.
-func (c *Client) GroupRemove(ctx context.Context, room string, who []string) (Changed, error) {
-	return Changed{}, unsupported("group remove")
-}
-
-// GroupLeave leaves a group.
-func (c *Client) GroupLeave(ctx context.Context, room string) (Left, error) {
-	return Left{}, unsupported("group leave")
-}
-
 // GroupSettings says what GroupSet changes; nil fields stay.
 type GroupSettings struct {
 	Retention *string // 1d, 7d, 30d, 1y, keep
 	Limit     *int    // the most members
 	Name      *string
-}
-
-// GroupSet changes a conversation's settings.
-func (c *Client) GroupSet(ctx context.Context, room string, s GroupSettings) (Settings, error) {
-	return Settings{}, unsupported("group set")
-}
-
-// unsupported is the answer of what a later part of Hearth brings.
-func unsupported(what string) error {
-	return wire.Errorf(wire.Unsupported, "%s is not there yet", what)
 }

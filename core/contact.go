@@ -1,0 +1,159 @@
+package core
+
+import (
+	"context"
+	"time"
+
+	"hearth/core/roster"
+	"hearth/wire"
+)
+
+var errYou = &wire.Error{Code: wire.BadInput, Message: "that is you", Next: "name somebody else"}
+
+// Invite makes a link that reaches this account: a class of its own at the
+// private door. uses 0: no limit; expire 0: no end.
+func (c *Client) Invite(ctx context.Context, uses int, expire time.Duration) (Invitation, error) {
+	if uses < 0 || uses > 1<<20 || expire < 0 {
+		return Invitation{}, wire.Errorf(wire.BadInput, "uses and expiry cannot be negative")
+	}
+	me, err := c.self(ctx)
+	if err != nil {
+		return Invitation{}, err
+	}
+	class := newDoorClass(forLink)
+	class.Uses = uint32(uses)
+	out := Invitation{Uses: uses}
+	if expire > 0 {
+		t := c.now().Add(expire).Truncate(time.Second)
+		class.Until, out.Expires = t.Unix(), &t
+	}
+	var d *door
+	err = c.step(ctx, func(s *step) (err error) {
+		if _, d, err = s.doors(); err != nil {
+			return err
+		}
+		if d == nil {
+			return errNotRegistered
+		}
+		live := d.Classes[:0]
+		for _, k := range d.Classes {
+			if k.Until == 0 || k.Until > s.c.now().Unix() {
+				live = append(live, k)
+			}
+		}
+		d.Classes = live
+		if len(d.Classes) >= maxLinks {
+			return wire.Errorf(wire.Full, "there are %d links already", maxLinks).WithNext("wait until one ends")
+		}
+		d.Classes = append(d.Classes, class)
+		d.Synced = false
+		s.putDoor(d)
+		return nil
+	})
+	if err != nil {
+		return Invitation{}, err
+	}
+	if err := c.stock(ctx, d.ID, true); err != nil {
+		return Invitation{}, err
+	}
+	out.Link = makeLink(me, address{Server: d.Server, Door: d.ID, Key: class.Key, Sealing: d.Sealing})
+	return out, nil
+}
+
+// maxLinks bounds the links that live at once.
+const maxLinks = 200
+
+// findByLink returns the person behind a link, and keeps how to reach it. A link
+// carries the account's id: following one verifies the person (design §3).
+func (c *Client) findByLink(ctx context.Context, text string) (*person, error) {
+	p, _, err := c.readLink(ctx, text)
+	return p, err
+}
+
+func (c *Client) readLink(ctx context.Context, text string) (*person, *linkUse, error) {
+	l, err := parseLink(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	me, err := c.self(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if l.Account == me.ID {
+		return nil, nil, errYou
+	}
+	var p *person
+	err = c.look(ctx, func(s *step) (err error) {
+		p, err = s.person(l.Account)
+		return err
+	})
+	p.Knocks = append(p.Knocks, l.At)
+	return p, &linkUse{at: l.At, token: l.At.Key.Reveal()}, err
+}
+
+// AddContact follows a link: the person behind it is verified, and the direct
+// conversation begins, which the link's owner has accepted beforehand.
+func (c *Client) AddContact(ctx context.Context, link string) (Contact, error) {
+	p, use, err := c.readLink(ctx, link)
+	if err != nil {
+		return Contact{}, err
+	}
+	_, begin, err := c.direct(ctx, p, nil, use)
+	if err != nil {
+		return Contact{}, err
+	}
+	out := Contact{Account: p.Account.String(), Verified: true}
+	err = c.step(ctx, func(s *step) error {
+		if begin != nil {
+			if err := begin(s); err != nil {
+				return err
+			}
+		}
+		known, err := s.person(p.Account)
+		if err != nil {
+			return err
+		}
+		known.Verified, known.Contact = true, true
+		s.putPerson(known)
+		out.Handle = known.Handle
+		return nil
+	})
+	if err != nil {
+		return Contact{}, err
+	}
+	me, err := c.self(ctx)
+	if err != nil {
+		return out, err
+	}
+	id := convID(roster.DirectID(me.ID, p.Account))
+	err = c.wait(ctx, func(s *step) (bool, error) { return s.delivered(id) })
+	if err != nil && ctx.Err() == nil {
+		return out, err
+	}
+	return out, nil
+}
+
+// delivered reports whether a conversation's room stands and its invitations
+// have left.
+func (s *step) delivered(id convID) (bool, error) {
+	cv, err := s.conv(id)
+	if err != nil || cv == nil {
+		return false, err
+	}
+	r, err := s.room(cv.Room)
+	if err != nil || r == nil || r.State == roomFounding {
+		return false, err
+	}
+	waits := false
+	err = s.scan(deliveryName(cv.Room), func(string, []byte) (bool, error) {
+		waits = true
+		return false, nil
+	})
+	if err == nil && !waits {
+		err = s.scan("parcel", func(string, []byte) (bool, error) {
+			waits = true
+			return false, nil
+		})
+	}
+	return !waits, err
+}

@@ -1,0 +1,330 @@
+package core
+
+import (
+	"context"
+	"time"
+
+	"hearth/content"
+	"hearth/core/vault"
+	"hearth/wire"
+)
+
+// What happened in a conversation is kept once, in its history, and dies there
+// when its time is over. The queue of events for Receive holds only pointers
+// into histories, so nothing outlives its end in the queue.
+
+// happening is one line of a conversation's history.
+type happening struct {
+	_    struct{} `cbor:",toarray"`
+	Type string   // as in Event
+	// At is when it was sent or happened, Unix milliseconds.
+	At int64
+	// Account did it, By did it to them.
+	Account wire.AccountID
+	By      wire.AccountID
+	// ID is the message's id; Reply that of the one it answers.
+	ID    []byte
+	Reply []byte
+	// Body is a message's content, as it travels.
+	Body []byte
+	// Room carried an own message.
+	Room wire.RoomID
+	Text string
+	// Until is when it ends, Unix seconds; 0: kept.
+	Until int64
+	Kind  string
+	Name  string
+	State string
+	Code  string
+	// Own: this account's own message; given out in histories, not by Receive.
+	Own bool
+	// Number of the event in the queue, 0 if it is not in it.
+	Event uint64
+}
+
+// queue is the state of the event queue.
+type queue struct {
+	_    struct{} `cbor:",toarray"`
+	Next uint64   // the number of the next event, from 1
+	Mark uint64   // everything through Mark was given out
+}
+
+// pointer is one event in the queue.
+type pointer struct {
+	_    struct{} `cbor:",toarray"`
+	Conv convID
+	N    uint64
+}
+
+const queueName = "events"
+
+func eventName(n uint64) string { return vault.Numbered("event", n) }
+
+func historyName(id convID) string { return vault.Name("history", b64(id[:])) }
+
+func lineName(id convID, n uint64) string { return vault.Numbered(historyName(id), n) }
+
+// end returns a Unix second as a time, the zero time for 0.
+func end(until int64) time.Time {
+	if until == 0 {
+		return time.Time{}
+	}
+	return time.Unix(until, 0).UTC()
+}
+
+// putUntil keeps a record until it ends.
+func (s *step) putUntil(name string, v any, until int64) {
+	s.putBytesUntil(name, encodeRecord(v), until)
+}
+
+func (s *step) putBytesUntil(name string, b []byte, until int64) {
+	s.over[name] = change{value: b}
+	s.batch.PutUntil(name, b, end(until))
+}
+
+// record adds a line to a conversation's history, and to the queue unless it is
+// our own. It returns the line's number.
+func (s *step) record(cv *conversation, h happening) (uint64, error) {
+	cv.Lines++
+	n := cv.Lines
+	if !h.Own {
+		var q queue
+		if _, err := s.get(queueName, &q); err != nil {
+			return 0, err
+		}
+		q.Next = max(q.Next, 1)
+		h.Event = q.Next
+		s.putUntil(eventName(q.Next), pointer{Conv: cv.ID, N: n}, h.Until)
+		q.Next++
+		s.put(queueName, q)
+	}
+	s.putUntil(lineName(cv.ID, n), h, h.Until)
+	s.putConv(cv)
+	return n, nil
+}
+
+// line reads one line of a history; nil if it has ended.
+func (s *step) line(id convID, n uint64) (*happening, error) {
+	h := new(happening)
+	ok, err := s.get(lineName(id, n), h)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return h, nil
+}
+
+// event writes a line as people and programs see it.
+func (s *step) event(id convID, h *happening) (Event, error) {
+	e := Event{Type: h.Type, Room: id.String(), Sent: time.UnixMilli(h.At).UTC(),
+		Text: h.Text, Kind: h.Kind, Name: h.Name, State: h.State, Code: h.Code}
+	if len(h.Body) > 0 {
+		if m, err := content.Parse(h.Body); err == nil {
+			e.Text, _ = m.Text()
+		}
+	}
+	if len(h.ID) > 0 {
+		e.ID = b64(h.ID)
+	}
+	if len(h.Reply) > 0 {
+		e.Reply = b64(h.Reply)
+	}
+	if h.Until != 0 && (h.Type == EventMessage || h.Type == EventRequest) {
+		t := end(h.Until)
+		e.Expires = &t
+	}
+	var err error
+	if h.Account != (wire.AccountID{}) {
+		switch h.Type {
+		case EventJoined, EventLeft:
+			e.Account = h.Account.String()
+			if e.Who, err = s.show(h.Account); err != nil {
+				return e, err
+			}
+		default:
+			e.Account = h.Account.String()
+			if e.From, err = s.show(h.Account); err != nil {
+				return e, err
+			}
+		}
+	}
+	if h.By != (wire.AccountID{}) {
+		if e.By, err = s.show(h.By); err != nil {
+			return e, err
+		}
+	}
+	return e, nil
+}
+
+// Receive gives out every event that this home has not given out yet, then new
+// ones until ctx ends. The mark is saved after fn returns nil, so that each
+// event is given out once in a home.
+func (c *Client) Receive(ctx context.Context, fn func(Event) error) error {
+	c.receiving.Lock() // two receivers would give an event out twice
+	defer c.receiving.Unlock()
+	for {
+		changed := c.changes()
+		e, n, err := c.nextEvent(ctx)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			select {
+			case <-changed:
+				continue
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := fn(e); err != nil {
+			return err
+		}
+		err = c.step(ctx, func(s *step) error {
+			var q queue
+			if _, err := s.get(queueName, &q); err != nil {
+				return err
+			}
+			q.Mark = max(q.Mark, n)
+			s.put(queueName, q)
+			s.del(eventName(n))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// nextEvent returns the first event behind the mark; n 0: there is none.
+func (c *Client) nextEvent(ctx context.Context) (e Event, n uint64, err error) {
+	err = c.look(ctx, func(s *step) error {
+		var q queue
+		if _, err := s.get(queueName, &q); err != nil {
+			return err
+		}
+		for q.Mark+1 < q.Next {
+			items, err := c.vault.Scan(ctx, "event", eventName(q.Mark), 1)
+			if err != nil || len(items) == 0 {
+				return err
+			}
+			m, _ := vault.Number(items[0].Name)
+			var p pointer
+			if err := decodeRecord(items[0].Value, &p); err != nil {
+				return err
+			}
+			h, err := s.line(p.Conv, p.N)
+			if err != nil {
+				return err
+			}
+			if h == nil {
+				q.Mark = m // it ended before it was given out
+				continue
+			}
+			n = m
+			e, err = s.event(p.Conv, h)
+			return err
+		}
+		return nil
+	})
+	return e, n, err
+}
+
+// History returns the newest limit events of a conversation, oldest first;
+// limit 0 means all.
+func (c *Client) History(ctx context.Context, room string, limit int) ([]Event, error) {
+	id, err := c.roomByText(ctx, room)
+	if err != nil {
+		return nil, err
+	}
+	if limit < 0 {
+		return nil, wire.Errorf(wire.BadInput, "a limit is a number from 0")
+	}
+	var out []Event
+	err = c.look(ctx, func(s *step) error {
+		cv, err := s.conv(id)
+		if err != nil {
+			return err
+		}
+		if cv == nil {
+			return errNoRoom
+		}
+		for n := cv.Lines; n > 0 && (limit == 0 || len(out) < limit); {
+			// From the end, a page at a time: what lies further back is not read.
+			first := uint64(1)
+			if n > scanPage {
+				first = n - scanPage + 1
+			}
+			var page []Event
+			items, err := c.vault.Scan(ctx, historyName(id), lineName(id, first-1), scanPage)
+			if err != nil {
+				return err
+			}
+			for _, it := range items {
+				if m, _ := vault.Number(it.Name); m > n {
+					break
+				}
+				h := new(happening)
+				if err := decodeRecord(it.Value, h); err != nil {
+					return err
+				}
+				e, err := s.event(id, h)
+				if err != nil {
+					return err
+				}
+				page = append(page, e)
+			}
+			out = append(page, out...)
+			if len(items) == 0 && first == 1 {
+				break
+			}
+			n = first - 1
+		}
+		if limit > 0 && len(out) > limit {
+			out = out[len(out)-limit:]
+		}
+		if cv.Unread > 0 {
+			cv.Unread = 0
+		}
+		return nil
+	})
+	return out, err
+}
+
+// notice records something that a person must be told about a conversation.
+func (s *step) notice(cv *conversation, code, text string) error {
+	_, err := s.record(cv, happening{Type: EventNotice, At: s.c.now().UnixMilli(), Code: code, Text: text,
+		Until: s.c.now().Add(noticeKept).Unix()})
+	return err
+}
+
+// noticeKept is how long a notice stays in a history.
+const noticeKept = 30 * 24 * time.Hour
+
+// Codes of notices.
+const (
+	// NoticeWithheld: the server keeps entries back, or says that they expired
+	// when their senders count them.
+	NoticeWithheld = "log_withheld"
+	// NoticeForked: a member sees another log than this device.
+	NoticeForked = "log_forked"
+	// NoticeReordered: entries came in another order than they were sent.
+	NoticeReordered = "log_reordered"
+	// NoticeRolledBack: the server has fewer entries than this device has read.
+	NoticeRolledBack = "server_rolled_back"
+	// NoticeOutOfStep: a change of the group could not be accepted.
+	NoticeOutOfStep = "out_of_step"
+	// NoticeSeats: a change of the group and the server's seats do not agree.
+	NoticeSeats = "seats_differ"
+	// NoticeSeatLost: the server no longer opens this device's seat.
+	NoticeSeatLost = "seat_lost"
+	// NoticeTwin: a copy of this home is sending.
+	NoticeTwin = "home_copied"
+	// NoticeChanged: the conversation's settings were changed.
+	NoticeChanged = "settings_changed"
+	// NoticeRequest: a request turned out not to be what it said.
+	NoticeRequest = "request_refused"
+	// NoticeUndelivered: something could not be delivered before it ended.
+	NoticeUndelivered = "undelivered"
+)

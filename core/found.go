@@ -1,0 +1,186 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"hearth/core/roster"
+	"hearth/identity"
+	"hearth/mls"
+	"hearth/wire"
+)
+
+// foundation is a conversation about to begin.
+type foundation struct {
+	me     *account
+	conv   convID
+	kind   string
+	peer   wire.AccountID
+	region wire.Region
+	// state is that of epoch 0, with our leaf alone in the tree; chains are
+	// those of its accounts.
+	state  roster.State
+	chains [][][]byte
+	plan   plan
+}
+
+// found makes the conversation, its room and the commit that creates it. All of
+// it is saved in the caller's step; the room's sender does the rest.
+func (s *step) found(f foundation) error {
+	member, err := f.me.member()
+	if err != nil {
+		return err
+	}
+	now := s.c.now()
+	life := mls.Lifetime{NotBefore: uint64(now.Add(-packageLife).Unix()), NotAfter: uint64(now.Add(packageLife).Unix())}
+	g, err := mls.NewGroup(mls.GroupConfig{Suite: suite, Extensions: roster.Extensions(f.state), Limits: limits()}, member, life)
+	if err != nil {
+		return err
+	}
+	ro, err := roster.JudgeWelcome(f.state.Encode(), g.Extensions(), g.Members(), f.chains)
+	if err != nil {
+		return err
+	}
+	r := &room{ID: wire.NewRoomID(f.region), Server: f.me.Server, Conv: f.conv, Seat: newSeat(f.region),
+		State: roomFounding, Renewed: now.Unix()}
+	cv, err := s.conv(f.conv)
+	if err != nil {
+		return err
+	}
+	if cv == nil {
+		cv = &conversation{ID: f.conv, Kind: f.kind, Peer: f.peer}
+	}
+	cv.Room = r.ID
+	s.putConv(cv)
+	s.putRoom(r)
+	s.putGroup(r.ID, g)
+	s.putRoster(r.ID, ro)
+	f.plan.Found = true
+	r.Next++
+	f.plan.N = r.Next
+	sg, err := s.build(r, &f.plan)
+	if err != nil {
+		return err
+	}
+	s.put(sagaName(r.ID), sg)
+	s.putRoom(r)
+	s.then(func() { s.c.wakeRoom(r.ID) })
+	return nil
+}
+
+// limits are those of every group: defaults, and nothing optional (protocol §4:
+// external commits and proposals are off).
+func limits() mls.Limits {
+	return mls.Limits{MaxForward: 8192, MaxSkipped: 1000, MaxMembers: wire.MaxSeats}
+}
+
+// region returns the storage region in which a server creates things.
+func (c *Client) region(ctx context.Context, server string) (wire.Region, error) {
+	s, err := c.net.lane(server, forSeats).session(ctx, true)
+	if err != nil {
+		return 0, err
+	}
+	return s.welcome.Region, nil
+}
+
+// linkUse says that a person is reached through a link.
+type linkUse struct {
+	at    address
+	token []byte
+}
+
+// claim takes a KeyPackage for each device of a person that can be reached.
+func (c *Client) claim(ctx context.Context, p *person, link *linkUse) ([]invitee, error) {
+	doors := slices.Concat(p.Doors, p.Fellow, p.Knocks)
+	if link != nil {
+		doors = []address{link.at}
+	}
+	if len(doors) == 0 {
+		return nil, wire.Errorf(wire.NotFound, "it is not known where to reach that person").
+			WithNext("ask the person for a link")
+	}
+	var out []invitee
+	var last error
+	have := make(map[identity.DeviceID]bool)
+	for _, at := range doors {
+		inv, device, err := c.claimAt(ctx, p, at)
+		if err != nil {
+			last = err
+			continue
+		}
+		if have[device] {
+			continue
+		}
+		have[device] = true
+		if link != nil {
+			inv.Link = link.token
+		}
+		out = append(out, inv)
+	}
+	if len(out) == 0 {
+		if last == nil {
+			last = errNobody
+		}
+		return nil, last
+	}
+	return out, nil
+}
+
+// claimAt takes one KeyPackage from one door and checks that it is a live device
+// of the person's account, by the chain and not by the door's word.
+func (c *Client) claimAt(ctx context.Context, p *person, at address) (inv invitee, device identity.DeviceID, err error) {
+	var got wire.DoorClaimed
+	if err := c.net.lane(at.Server, forPosts).do(ctx, wire.OpDoorClaim, wire.DoorClaim{Door: at.Door, Key: at.Key}, &got); err != nil {
+		return inv, device, err
+	}
+	b, entries, err := openPackage(at, got.Sealed)
+	if err != nil {
+		return inv, device, errBadPackage
+	}
+	chain, err := identity.VerifyFor(p.Account, entries)
+	if err != nil {
+		return inv, device, errBadPackage
+	}
+	if known, err := p.chain(); err != nil {
+		return inv, device, err
+	} else if known != nil {
+		switch {
+		case chain.Extends(known):
+		case known.Extends(chain):
+			chain = known // the door's is older: a device revoked since must not pass
+		default:
+			return inv, device, errBadPackage
+		}
+	}
+	kp, err := checkPackage(b, chain, c.now())
+	if err != nil {
+		return inv, device, errBadPackage
+	}
+	cred, err := identity.ParseCredential(kp.Leaf().Credential.Identity)
+	if err != nil {
+		return inv, device, errBadPackage
+	}
+	return invitee{Account: p.Account, Package: b, Chain: chain.Entries(), Door: at}, cred.Device, nil
+}
+
+var errBadPackage = (&wire.Error{Code: wire.Denied, Message: "what the server handed out for that person is not theirs"}).
+	WithNext("try again later; compare safety numbers if it stays")
+
+// identityChain returns the longest chain among the invitations of one account.
+func identityChain(invitees []invitee) (*identity.Chain, error) {
+	var best *identity.Chain
+	for _, inv := range invitees {
+		c, err := identity.VerifyFor(inv.Account, inv.Chain)
+		if err != nil {
+			return nil, err
+		}
+		if best == nil || c.Extends(best) {
+			best = c
+		}
+	}
+	if best == nil {
+		return nil, errors.New("nobody to invite")
+	}
+	return best, nil
+}

@@ -1,0 +1,263 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"hearth/content"
+	"hearth/mls"
+	"hearth/wire"
+)
+
+// roomLog deals with the entries of one room: each is one step, in which its
+// effects and the place in the log are saved together. Only then is it
+// acknowledged.
+type roomLog struct {
+	c  *Client
+	id wire.RoomID
+}
+
+func (l *roomLog) seats(s *step) ([]seat, wire.Number, wire.Secret, error) {
+	r, err := s.room(l.id)
+	if err != nil || r == nil || r.State != roomOK && r.State != roomOutOfStep {
+		return nil, 0, wire.Secret{}, err
+	}
+	seats := []seat{r.Seat}
+	if r.Old != nil {
+		// A rename is under way: until the server has answered, either may be
+		// the one that it knows (protocol §2).
+		seats = append(seats, *r.Old)
+	}
+	var token wire.Secret
+	if g, err := s.group(l.id); err != nil {
+		return nil, 0, token, err
+	} else if g != nil {
+		if token, err = postToken(g, l.id); err != nil {
+			return nil, 0, token, err
+		}
+	}
+	return seats, r.Read, token, nil
+}
+
+func (l *roomLog) opened(ctx context.Context, which int, o wire.SeatOpened) (bool, error) {
+	err := l.c.step(ctx, func(s *step) error {
+		r, cv, err := s.roomAndConv(l.id)
+		if err != nil || r == nil {
+			return err
+		}
+		if r.Read == 0 {
+			// Just joined: the seat's cursor is the commit that added us
+			// (protocol §1).
+			r.Read, r.Commit = o.Cursor, o.Cursor
+		}
+		if which == 0 && r.Old != nil {
+			r.Old = nil // the new seat opens: the rename came through
+		}
+		s.putRoom(r)
+		switch {
+		case o.Head < r.Read:
+			return s.outOfStep(r, cv, NoticeRolledBack, "The server has lost part of this conversation's log.")
+		case o.Lapsed, o.Cursor > r.Read:
+			return s.outOfStep(r, cv, NoticeOutOfStep, "This device was away too long to catch up.")
+		}
+		return nil
+	})
+	return true, err
+}
+
+// roomAndConv reads a room with its conversation.
+func (s *step) roomAndConv(id wire.RoomID) (*room, *conversation, error) {
+	r, err := s.room(id)
+	if err != nil || r == nil {
+		return nil, nil, err
+	}
+	cv, err := s.conv(r.Conv)
+	if err == nil && cv == nil {
+		err = wire.Errorf(wire.Damaged, "a room without its conversation")
+	}
+	return r, cv, err
+}
+
+// outOfStep stops posting in a room, and says so once.
+func (s *step) outOfStep(r *room, cv *conversation, code, text string) error {
+	if r.State != roomOK {
+		return nil
+	}
+	r.State = roomOutOfStep
+	s.putRoom(r)
+	return s.notice(cv, code, text)
+}
+
+func (l *roomLog) refused(ctx context.Context, code wire.Code) error {
+	if code == wire.Closing {
+		return nil
+	}
+	return l.c.step(ctx, func(s *step) error {
+		r, cv, err := s.roomAndConv(l.id)
+		if err != nil || r == nil {
+			return err
+		}
+		// The server's word: it changes what we can do here, never who is a
+		// member (attacks A01).
+		return s.outOfStep(r, cv, NoticeSeatLost, "The server does not open this device's place in the conversation any more.")
+	})
+}
+
+func (l *roomLog) hole(ctx context.Context, h *wire.Hole) error {
+	return l.c.step(ctx, func(s *step) error {
+		r, err := s.room(l.id)
+		if err != nil || r == nil {
+			return err
+		}
+		r.Read = h.To
+		// Some sender's count may jump now, and rightly so.
+		r.Holes++
+		s.putRoom(r)
+		return nil
+	})
+}
+
+func (l *roomLog) gap(ctx context.Context, from, to wire.Number) error {
+	return l.c.step(ctx, func(s *step) error {
+		r, cv, err := s.roomAndConv(l.id)
+		if err != nil || r == nil {
+			return err
+		}
+		r.Read = to
+		s.putRoom(r)
+		return s.notice(cv, NoticeWithheld, "The server keeps back part of this conversation.")
+	})
+}
+
+func (l *roomLog) entry(ctx context.Context, e *wire.Entry) error {
+	return l.c.step(ctx, func(s *step) error {
+		r, cv, err := s.roomAndConv(l.id)
+		if err != nil || r == nil {
+			return err
+		}
+		if e.Kind != wire.KindEphemeral {
+			r.Read = e.Number
+		}
+		switch e.Kind {
+		case wire.KindPost:
+			err = s.post(r, cv, e)
+		case wire.KindCommit:
+			err = s.commit(r, cv, e)
+		default:
+			// Notices and ephemeral posts: nothing reads them yet.
+		}
+		if err != nil {
+			return err
+		}
+		s.putRoom(r)
+		return nil
+	})
+}
+
+// post deals with an ordinary entry. Nothing a sender or the server put into it
+// is an error: what does not open is counted and passed over (protocol §1).
+func (s *step) post(r *room, cv *conversation, e *wire.Entry) error {
+	own, err := s.ownRow(r.ID, e.Payload)
+	if err != nil {
+		return err
+	}
+	if own != nil {
+		return s.ownSeen(r, cv, own, e)
+	}
+	g, err := s.group(r.ID)
+	if err != nil {
+		return err
+	}
+	if g == nil || r.State != roomOK || e.Epoch != r.Epoch {
+		r.Bad++
+		return nil
+	}
+	staged, err := g.Process(e.Payload)
+	switch {
+	case err == nil:
+	case errors.Is(err, mls.ErrGenerationUsed):
+		return nil // a second copy (protocol §8)
+	case errors.Is(err, mls.ErrTwin):
+		return s.outOfStep(r, cv, NoticeTwin, "A copy of this device's data is in use somewhere.")
+	default:
+		r.Bad++
+		return nil
+	}
+	if staged.Kind() != mls.ContentApplication {
+		r.Bad++ // a commit that came as a post, or a proposal by itself
+		return nil
+	}
+	if len(staged.AuthenticatedData()) > 0 {
+		r.Bad++ // protocol §8: empty
+		return nil
+	}
+	heard, err := s.hear(r, cv, g, staged)
+	if err != nil {
+		return err
+	}
+	if !heard {
+		r.Bad++
+	}
+	// The key is used up whatever the message said.
+	s.groups[r.ID] = true
+	s.putRatchets(r.ID, staged.Apply())
+	return nil
+}
+
+// ownSeen deals with an own entry: it is sent.
+func (s *step) ownSeen(r *room, cv *conversation, w *row, e *wire.Entry) error {
+	id := r.ID
+	s.dropRow(id, w)
+	s.then(func() { delete(s.c.posted[id], w.N) })
+	if w.Kind == content.KindLeave {
+		return s.leftRoom(r, cv)
+	}
+	if len(w.Message) == 0 {
+		return nil
+	}
+	n, err := s.lineOf(cv.ID, w.Message)
+	if err != nil || n == 0 {
+		return err
+	}
+	h, err := s.line(cv.ID, n)
+	if err != nil || h == nil {
+		return err
+	}
+	h.State = StateSent
+	s.putUntil(lineName(cv.ID, n), h, h.Until)
+	return nil
+}
+
+// commit deals with the entry that leaves an epoch: the first one decides
+// (protocol §3).
+func (s *step) commit(r *room, cv *conversation, e *wire.Entry) error {
+	g, err := s.group(r.ID)
+	if err != nil {
+		return err
+	}
+	if g == nil || r.State != roomOK && r.State != roomFounding {
+		r.Bad++
+		return nil
+	}
+	if e.Epoch != r.Epoch && !(e.Epoch == r.Epoch+1 && r.State == roomFounding) {
+		if e.Epoch < r.Epoch {
+			r.Bad++ // a repetition
+			return nil
+		}
+		return s.outOfStep(r, cv, NoticeWithheld, "The server keeps back part of this conversation.")
+	}
+	sg, err := s.saga(r.ID)
+	if err != nil {
+		return err
+	}
+	if sg != nil && bytes.Equal(sg.Message, e.Payload) {
+		return s.ownCommitSeen(r, cv, g, sg, e)
+	}
+	if sg != nil {
+		// Another's came first: drop all and rebase.
+		s.del(sagaName(r.ID))
+		s.then(func() { delete(s.c.posted[r.ID], sagaSent) })
+	}
+	return s.foreignCommit(r, cv, g, e)
+}

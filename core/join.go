@@ -1,0 +1,391 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"hearth/content"
+	"hearth/core/roster"
+	"hearth/mls"
+	"hearth/wire"
+)
+
+// Joining: an invitation that was accepted becomes a room. Everything that it
+// claimed is checked again, against the group itself.
+
+// errForged says that an invitation does not lead to what it says.
+var errForged = (&wire.Error{Code: wire.Denied, Message: "that invitation does not hold what it says"}).
+	WithNext("ask for another one")
+
+// join carries out an accepted request and returns its conversation.
+func (c *Client) join(ctx context.Context, id []byte) (convID, error) {
+	var conv convID
+	var inv *invitation
+	var kp keyPackage
+	err := c.look(ctx, func(s *step) error {
+		rq, i, err := s.request(id)
+		if err != nil {
+			return err
+		}
+		if rq == nil {
+			return errNoRequest
+		}
+		inv = i
+		ok, err := s.get(packageName(inv.Ref), &kp)
+		if err == nil && !ok {
+			err = errForged
+		}
+		return err
+	})
+	if err != nil {
+		return conv, err
+	}
+	blob, err := c.cfg.Blobs.Get(ctx, inv.Server, inv.Tree)
+	if code(err) == wire.NotFound || code(err) == wire.Denied || code(err) == wire.Gone {
+		c.step(ctx, func(s *step) error { return s.expired(id) })
+		return conv, wire.Errorf(wire.NotFound, "that invitation has expired").WithNext("ask for another one")
+	}
+	if err != nil {
+		return conv, err
+	}
+	j, err := c.open(inv, &kp, blob)
+	if err != nil {
+		c.debug("an invitation was refused", err)
+		c.step(ctx, func(s *step) error { return s.refuse(id, inv) })
+		return conv, errForged
+	}
+	conv = convID(j.roster.State().ID)
+	return conv, c.step(ctx, func(s *step) error {
+		rq, _, err := s.request(id)
+		if err != nil {
+			return err
+		}
+		if rq == nil {
+			return errNoRequest
+		}
+		if have, err := s.has(packageName(inv.Ref)); err != nil || !have {
+			return errForged // a KeyPackage is used once
+		}
+		s.del(requestName(id))
+		if !kp.LastResort {
+			s.del(packageName(inv.Ref)) // the init key is gone with it (RFC 9420 §16.8)
+		}
+		return s.joined(inv, j)
+	})
+}
+
+// joining is a group that was joined in memory, judged whole.
+type joining struct {
+	group  *mls.Group
+	roster *roster.Roster
+}
+
+// open opens an invitation: the Welcome, the tree, and every leaf in it against
+// its account's chain (attacks A15, A16).
+func (c *Client) open(inv *invitation, kp *keyPackage, blob []byte) (*joining, error) {
+	if wire.BlobIDOf(inv.Tree.Region(), blob) != inv.Tree {
+		return nil, errForged
+	}
+	tree, err := openTree(inv.TreeKey, blob)
+	if err != nil {
+		return nil, err
+	}
+	chains, err := tree.chains()
+	if err != nil {
+		return nil, err
+	}
+	pub, err := mls.ParseKeyPackage(kp.Package)
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := mls.ParseKeyPackageSecrets(kp.Secrets)
+	if err != nil {
+		return nil, err
+	}
+	defer secrets.Wipe()
+	g, info, err := mls.Join(inv.Welcome, pub, secrets, mls.JoinOptions{RatchetTree: tree.Tree, Limits: limits()})
+	if err != nil {
+		return nil, err
+	}
+	ro, err := roster.JudgeWelcome(inv.State, g.Extensions(), g.Members(), chains)
+	if err != nil {
+		return nil, err
+	}
+	// Who invites is who signed the group's state: the letter's word alone is
+	// nothing.
+	signer, ok := ro.Leaf(info.Signer())
+	if !ok || signer.Account != inv.From || g.Suite() != suite {
+		return nil, errForged
+	}
+	return &joining{group: g, roster: ro}, nil
+}
+
+// joined makes the room.
+func (s *step) joined(inv *invitation, j *joining) error {
+	st := j.roster.State()
+	id := convID(st.ID)
+	now := s.c.now()
+	cv, err := s.conv(id)
+	if err != nil {
+		return err
+	}
+	if cv == nil {
+		cv = &conversation{ID: id, Kind: kindName(st.Kind)}
+	}
+	if st.Kind == roster.Direct {
+		cv.Peer = inv.From
+	}
+	if taken, err := s.room(inv.Room); err != nil || taken != nil {
+		return err // that room is known: an old invitation to it
+	}
+	if st.Kind == roster.Direct {
+		wins, err := s.wins(cv, j.group)
+		if err != nil || !wins {
+			// The other room stays; what this one said is not lost.
+			if err := s.firstMessage(cv, st, inv); err != nil {
+				return err
+			}
+			return err
+		}
+	}
+	r := &room{ID: inv.Room, Server: inv.Server, Conv: id, Seat: newSeat(inv.Room.Region()), Old: &inv.Seat,
+		Epoch: wire.Epoch(j.group.Epoch()), Renewed: now.Unix(), RenewAt: renewAfterJoining(now, len(j.group.Members()))}
+	old := cv.Room
+	cv.Room = r.ID
+	s.putConv(cv)
+	s.putGroup(r.ID, j.group)
+	s.putRoster(r.ID, j.roster)
+	if err := s.keepLinkKey(r.ID, j.group); err != nil {
+		return err
+	}
+	if err := s.meet(r, j.roster, inv); err != nil {
+		return err
+	}
+	if err := s.announce(r, j.roster); err != nil {
+		return err
+	}
+	if err := s.replaced(cv, old, r); err != nil {
+		return err
+	}
+	s.putRoom(r)
+	s.then(func() { s.c.resume(r) })
+	return s.firstMessage(cv, st, inv)
+}
+
+// firstMessage keeps the message that came with an invitation: it arrives once,
+// whether or not the room still has it.
+func (s *step) firstMessage(cv *conversation, st roster.State, inv *invitation) error {
+	m, err := content.Parse(inv.First)
+	if err != nil {
+		return nil
+	}
+	id, err := content.ID(inv.From, cv.ID, inv.First)
+	if err != nil {
+		return nil
+	}
+	_, err = s.keepMessage(cv, st, inv.From, id, m, inv.First, false)
+	return err
+}
+
+// meet learns who is there: chains, seats, doors.
+func (s *step) meet(r *room, ro *roster.Roster, inv *invitation) error {
+	me, err := s.me()
+	if err != nil {
+		return err
+	}
+	for _, m := range ro.State().Members {
+		if m.Account == me.ID {
+			continue
+		}
+		p, err := s.person(m.Account)
+		if err != nil {
+			return err
+		}
+		if chain, ok := ro.Chain(m.Account); ok {
+			if _, err := p.learnChain(chain); err != nil {
+				return err
+			}
+		}
+		if m.Account == inv.From {
+			p.Contact = true
+			if len(inv.Doors) > 0 {
+				p.Doors = inv.Doors
+			}
+		}
+		s.putPerson(p)
+	}
+	for _, k := range inv.Seats[:min(len(inv.Seats), wire.MaxSeats)] {
+		from, ok := ro.Leaf(mls.LeafIndex(k.Index))
+		if !ok || from.Account == me.ID || len(k.Doors) > maxDoors {
+			continue
+		}
+		s.putLeaf(r.ID, from.Index, &leaf{Seat: k.Seat, Joined: k.Joined, Since: s.c.now().Unix()})
+		if from.Account != inv.From {
+			if err := s.learnFellow(from.Account, k.Doors); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// learnFellow keeps a fellow member's doors, unless it told us better ones.
+func (s *step) learnFellow(account wire.AccountID, doors []address) error {
+	if len(doors) == 0 {
+		return nil
+	}
+	p, err := s.person(account)
+	if err != nil {
+		return err
+	}
+	p.Fellow = doors
+	s.putPerson(p)
+	return nil
+}
+
+// announce tells the members our seat and our doors (protocol §2).
+func (s *step) announce(r *room, ro *roster.Roster) error {
+	doors, err := s.ownDoors(ro.State().Kind)
+	if err != nil {
+		return err
+	}
+	_, err = s.enqueue(r, row{Kind: content.KindAnnounce, Body: wire.Encode(announcement{Seat: r.Seat.ID, Doors: doors}),
+		Until: s.c.now().Add(wire.MaxTTL).Unix()})
+	return err
+}
+
+// renewAfterJoining picks the random moment after joining at which a leaf is
+// renewed: minutes in a small room, up to three days in a large one (protocol
+// §8).
+func renewAfterJoining(now time.Time, members int) int64 {
+	most := 10 * time.Minute
+	if members > 8 {
+		most = min(72*time.Hour, time.Duration(members)*20*time.Minute)
+	}
+	return now.Add(time.Minute + rand.N(most)).Unix()
+}
+
+// wins reports whether a room that was joined for a direct conversation takes
+// the place of the present one: of two, the lower group id wins (protocol §6).
+func (s *step) wins(cv *conversation, g *mls.Group) (bool, error) {
+	r, err := s.room(cv.Room)
+	if err != nil || r == nil || r.State != roomOK && r.State != roomFounding {
+		return true, err
+	}
+	present, err := s.group(r.ID)
+	if err != nil || present == nil {
+		return true, err
+	}
+	return bytes.Compare(g.GroupID(), present.GroupID()) < 0, nil
+}
+
+// replaced closes the room that another took the place of, and says again in the
+// new one what we said in the old: the same messages under the same ids.
+func (s *step) replaced(cv *conversation, old wire.RoomID, r *room) error {
+	before, err := s.room(old)
+	if err != nil || before == nil {
+		return err
+	}
+	var again []row
+	if before.State == roomOK || before.State == roomFounding {
+		err = s.scan(historyName(cv.ID), func(_ string, b []byte) (bool, error) {
+			h := new(happening)
+			if err := decodeRecord(b, h); err != nil {
+				return false, err
+			}
+			if h.Type == EventMessage && h.Own && h.Room == old {
+				again = append(again, row{Kind: content.KindContent, Body: h.Body, Message: h.ID, Until: h.Until})
+			}
+			return true, nil
+		})
+		if err != nil {
+			return err
+		}
+		s.closeRoom(before, roomBeaten)
+	}
+	for _, w := range again {
+		if _, err := s.enqueue(r, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expired drops a request whose invitation can no longer be accepted.
+func (s *step) expired(id []byte) error {
+	s.del(requestName(id))
+	return nil
+}
+
+// refuse drops a request that turned out to be forged, and says so.
+func (s *step) refuse(id []byte, inv *invitation) error {
+	rq, _, err := s.request(id)
+	if err != nil || rq == nil {
+		return err
+	}
+	s.del(requestName(id))
+	st, err := roster.ParseState(inv.State)
+	if err != nil {
+		return nil
+	}
+	cv, err := s.conv(convID(st.ID))
+	if err != nil || cv == nil {
+		return err
+	}
+	return s.notice(cv, NoticeRequest, "An invitation did not hold what it said and was refused.")
+}
+
+// decline sends a signed leave to the inviter's doors and forgets the request.
+func (s *step) decline(rq *request, inv *invitation) error {
+	me, err := s.me()
+	if err != nil {
+		return err
+	}
+	key, err := me.key()
+	if err != nil {
+		return err
+	}
+	chain, err := me.chain()
+	if err != nil {
+		return err
+	}
+	var kp keyPackage
+	ok, err := s.get(packageName(inv.Ref), &kp)
+	if err != nil {
+		return err
+	}
+	s.del(requestName(rq.ID))
+	if !ok {
+		return nil
+	}
+	pub, err := mls.ParseKeyPackage(kp.Package)
+	if err != nil {
+		return err
+	}
+	if !kp.LastResort {
+		s.del(packageName(inv.Ref))
+	}
+	st, err := roster.ParseState(inv.State)
+	if err != nil {
+		return err
+	}
+	e := roster.LeaveInvited(key, chain, st.ID, pub)
+	until := s.c.now().Add(wire.MaxTTL).Unix()
+	for _, at := range inv.Doors {
+		payload, err := sealLeave(at, key, e)
+		if err != nil {
+			return err
+		}
+		if err := s.ship(parcel{To: at, Payload: payload, Until: until}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sortBy[T any](list []T, key func(T) int64) {
+	slices.SortFunc(list, func(a, b T) int { return int(min(max(key(a)-key(b), -1), 1)) })
+}

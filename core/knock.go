@@ -1,0 +1,281 @@
+package core
+
+import (
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"hearth/content"
+	"hearth/core/roster"
+	"hearth/core/vault"
+	"hearth/identity"
+	"hearth/wire"
+)
+
+// doorLog deals with what arrives at one of our doors.
+type doorLog struct {
+	c  *Client
+	id wire.RoomID
+}
+
+func (l *doorLog) seats(s *step) ([]seat, wire.Number, wire.Secret, error) {
+	d, err := s.door(l.id)
+	if err != nil || d == nil || !d.Made {
+		return nil, 0, wire.Secret{}, err
+	}
+	return []seat{d.Seat}, d.Read, wire.Secret{}, nil
+}
+
+func (l *doorLog) opened(ctx context.Context, _ int, o wire.SeatOpened) (bool, error) {
+	if o.Head >= o.Cursor {
+		return true, nil
+	}
+	return true, errMisled
+}
+
+func (l *doorLog) refused(context.Context, wire.Code) error { return nil }
+
+func (l *doorLog) gap(ctx context.Context, _, to wire.Number) error { return l.passed(ctx, to) }
+
+func (l *doorLog) hole(ctx context.Context, h *wire.Hole) error { return l.passed(ctx, h.To) }
+
+func (l *doorLog) passed(ctx context.Context, to wire.Number) error {
+	return l.c.step(ctx, func(s *step) error {
+		d, err := s.door(l.id)
+		if err != nil || d == nil {
+			return err
+		}
+		d.Read = to
+		s.putDoor(d)
+		return nil
+	})
+}
+
+// entry deals with a letter. What does not open, is not signed or was here
+// before has no effect.
+func (l *doorLog) entry(ctx context.Context, e *wire.Entry) error {
+	l.introduce(ctx, e)
+	return l.c.step(ctx, func(s *step) error {
+		d, err := s.door(l.id)
+		if err != nil || d == nil {
+			return err
+		}
+		d.Read = e.Number
+		if e.Kind == wire.KindKnock {
+			if err := s.knock(d, e.Payload); err != nil {
+				return err
+			}
+			// A KeyPackage was probably used up: look at the stock.
+			d.Stocked = 0
+			s.then(func() { s.c.wakeDoor(d.ID) })
+		}
+		s.putDoor(d)
+		return nil
+	})
+}
+
+// introduceWithin bounds how long a letter waits for its writer's name.
+const introduceWithin = 5 * time.Second
+
+// introduce asks the home server's directory for the public name of somebody
+// who invites us, so that the request shows it. Only our own server is asked:
+// one that a stranger names would learn our address. Nothing but the name comes
+// of it.
+func (l *doorLog) introduce(ctx context.Context, e *wire.Entry) {
+	if e.Kind != wire.KindKnock {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, introduceWithin)
+	defer cancel()
+	var me *account
+	var from wire.AccountID
+	l.c.look(ctx, func(s *step) error {
+		d, err := s.door(l.id)
+		if err != nil || d == nil {
+			return err
+		}
+		k, err := openKnock(d.Sealing, e.Payload)
+		if err != nil || k.invitation == nil {
+			return err
+		}
+		p, err := s.person(k.invitation.From)
+		if err != nil || p.Handle != "" {
+			return err
+		}
+		me, err = s.me()
+		from = p.Account
+		return err
+	})
+	if me != nil {
+		l.c.lookUp(ctx, me.Server, me.Domain, wire.AccountGet{Account: &from})
+	}
+}
+
+// seenFor is how long a letter's hash is kept, so that the same one again has no
+// effect: longer than any server holds one back.
+const seenFor = 62 * 24 * time.Hour
+
+func (s *step) knock(d *door, payload []byte) error {
+	h := sha256.Sum256(payload)
+	seen := vault.Name("seen", b64(h[:]))
+	if again, err := s.has(seen); err != nil || again {
+		return err
+	}
+	s.putUntil(seen, true, s.c.now().Add(seenFor).Unix())
+	k, err := openKnock(d.Sealing, payload)
+	if err != nil {
+		return nil
+	}
+	switch {
+	case k.invitation != nil:
+		return s.invited(d, k.invitation, h[:16])
+	case k.leave != nil:
+		return s.declined(*k.leave)
+	}
+	return nil
+}
+
+// request is an invitation that waits for an answer.
+type request struct {
+	_          struct{} `cbor:",toarray"`
+	ID         []byte
+	Invitation []byte
+	At         int64 // Unix milliseconds
+	Until      int64 // Unix seconds
+	// Decided: an answer was given and is being carried out.
+	Decided bool
+}
+
+func requestName(id []byte) string { return vault.Name("request", b64(id)) }
+
+// invited deals with an invitation, whose signature was checked. It becomes a
+// request, unless this account has asked for it: by handing out a link, or by
+// writing to the person itself.
+func (s *step) invited(d *door, inv *invitation, id []byte) error {
+	me, err := s.me()
+	if err != nil {
+		return err
+	}
+	st, ok, err := s.plausible(me, inv)
+	if err != nil || !ok {
+		return err
+	}
+	p, err := s.person(inv.From)
+	if err != nil || p.Blocked {
+		return err
+	}
+	chain, err := identity.VerifyFor(inv.From, inv.Chain)
+	if err != nil {
+		return nil
+	}
+	if agrees, err := p.learnChain(chain); err != nil || !agrees {
+		return err // a fork: no first contact (protocol §7)
+	}
+	s.putPerson(p)
+	now := s.c.now()
+	rq := request{ID: id, Invitation: wire.Encode(*inv), At: now.UnixMilli(), Until: now.Add(wire.ClaimWithin).Unix()}
+	wanted, err := s.wanted(d, inv, st, p)
+	if err != nil {
+		return err
+	}
+	if wanted {
+		rq.Decided = true
+		s.putUntil(requestName(id), rq, rq.Until)
+		s.then(func() { s.c.wakeRequests() })
+		return nil
+	}
+	s.putUntil(requestName(id), rq, rq.Until)
+	cv, err := s.conv(convID(st.ID))
+	if err != nil {
+		return err
+	}
+	if cv == nil {
+		cv = &conversation{ID: convID(st.ID), Kind: kindName(st.Kind)}
+		if st.Kind == roster.Direct {
+			cv.Peer = inv.From
+		}
+	}
+	ev := happening{Type: EventRequest, At: rq.At, Account: inv.From, ID: id, Kind: cv.Kind, Name: st.Name, Until: rq.Until}
+	if len(inv.First) > 0 {
+		if m, err := content.Parse(inv.First); err == nil {
+			ev.Text, _ = m.Text()
+		}
+	}
+	_, err = s.record(cv, ev)
+	return err
+}
+
+// plausible checks what an invitation says of itself, as far as can be told
+// before joining; joining checks all of it again.
+func (s *step) plausible(me *account, inv *invitation) (st roster.State, ok bool, err error) {
+	if have, err := s.has(packageName(inv.Ref)); err != nil || !have {
+		return st, false, err // used before, or never ours (attacks A14)
+	}
+	if len(inv.Doors) > maxDoors || identity.CheckServer(inv.Server) != nil {
+		return st, false, nil
+	}
+	st, perr := roster.ParseState(inv.State)
+	if perr != nil || st.Kind == roster.Self {
+		return st, false, nil
+	}
+	_, mine := st.Member(me.ID)
+	_, theirs := st.Member(inv.From)
+	return st, mine && theirs && inv.From != me.ID, nil
+}
+
+// wanted reports whether this account has asked for an invitation beforehand.
+func (s *step) wanted(d *door, inv *invitation, st roster.State, p *person) (bool, error) {
+	if len(inv.Link) > 0 && st.Kind == roster.Direct {
+		key := wire.SecretFrom(inv.Link)
+		for _, c := range d.Classes {
+			if c.For == forLink && key.Opens(c.Key.Hash()) && (c.Until == 0 || s.c.now().Unix() < c.Until) {
+				return true, nil
+			}
+		}
+	}
+	if st.Kind != roster.Direct {
+		return false, nil
+	}
+	// We have a direct room with this person, which we began or accepted: the
+	// two rooms are one conversation (protocol §6).
+	cv, err := s.conv(convID(st.ID))
+	if err != nil || cv == nil {
+		return false, err
+	}
+	r, err := s.room(cv.Room)
+	return r != nil && p.Contact, err
+}
+
+func kindName(k roster.Kind) string {
+	switch k {
+	case roster.Direct:
+		return KindDirect
+	case roster.Self:
+		return KindSelf
+	}
+	return KindGroup
+}
+
+// declined deals with a signed leave that came to a door: of somebody who was
+// invited and does not come.
+func (s *step) declined(e roster.Evidence) error {
+	id, ok := conversationOf(e)
+	if !ok {
+		return nil
+	}
+	cv, err := s.conv(id)
+	if err != nil || cv == nil {
+		return err
+	}
+	r, err := s.room(cv.Room)
+	if err != nil || r == nil || r.State != roomOK {
+		return err
+	}
+	ro, err := s.roster(r.ID)
+	if err != nil {
+		return err
+	}
+	_, err = s.takeLeave(r, ro, e, 0)
+	s.putRoom(r)
+	return err
+}

@@ -1,0 +1,56 @@
+package core
+
+import (
+	"context"
+	"time"
+
+	"hearth/core/vault"
+	"hearth/wire"
+)
+
+// What waits for somebody's door, first in, first out.
+
+// wakeParcels starts the sender of a foreign door.
+func (c *Client) wakeParcels(id wire.RoomID) {
+	c.poke(queueID{doorQueue, id}, func(ctx context.Context) (act action, err error) {
+		err = c.look(ctx, func(s *step) error {
+			return s.scan(vault.Name("parcel", b64(id[:])), func(name string, b []byte) (bool, error) {
+				var p parcel
+				if err := decodeRecord(b, &p); err != nil {
+					return false, err
+				}
+				left := ttlLeft(p.Until, c.now())
+				if left == 0 {
+					return true, nil // the sweep takes it
+				}
+				act = c.sendParcel(name, p, left)
+				return false, nil
+			})
+		})
+		return act, err
+	})
+}
+
+// sendParcel posts one parcel to a door.
+func (c *Client) sendParcel(name string, p parcel, ttl uint32) action {
+	return func(ctx context.Context) (time.Duration, error) {
+		s, err := c.net.lane(p.To.Server, forPosts).up(ctx)
+		if err != nil {
+			return 0, err
+		}
+		err = s.call(ctx, wire.OpDoorPost, wire.DoorPost{Door: p.To.Door, Key: p.To.Key, Payload: p.Payload, TTL: ttl}, new(wire.Appended))
+		switch code(err) {
+		case wire.Denied, wire.Gone, wire.BadInput:
+			// The key was rotated or the door is gone: it will not come back.
+			c.debug("a door takes nothing from us", err)
+		default:
+			if err != nil {
+				return 0, err
+			}
+		}
+		return 0, c.step(ctx, func(s *step) error {
+			s.del(name)
+			return nil
+		})
+	}
+}

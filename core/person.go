@@ -1,0 +1,90 @@
+package core
+
+import (
+	"hearth/core/vault"
+	"hearth/identity"
+	"hearth/wire"
+)
+
+// person is what this account knows of another one.
+type person struct {
+	_       struct{} `cbor:",toarray"`
+	Account wire.AccountID
+	// Handle is the public name under which a server's directory showed this
+	// account; it proves nothing beyond that.
+	Handle string
+	// Chain is the longest device chain seen, verified whole.
+	Chain [][]byte
+	// Doors are where this person can be reached, as they said so themselves.
+	Doors []address
+	// Fellow are the doors that an inviter named for a fellow member.
+	Fellow []address
+	// Knocks are the public doors that a directory showed.
+	Knocks []address
+	// Verified says that a link or a safety number tied the account to the
+	// person, not a server.
+	Verified bool
+	// Contact says that this account has accepted or addressed the person.
+	Contact bool
+	Blocked bool
+}
+
+// address is a door of somebody else, and what opens it.
+type address struct {
+	_       struct{} `cbor:",toarray"`
+	Server  string   // URL
+	Door    wire.RoomID
+	Key     wire.Secret // of the class that we belong to
+	Sealing wire.Secret // what is posted is sealed under it
+}
+
+func personName(id wire.AccountID) string { return vault.Name("person", b64(id[:])) }
+
+// person returns what is known of an account; never nil.
+func (s *step) person(id wire.AccountID) (*person, error) {
+	p := &person{Account: id}
+	_, err := s.get(personName(id), p)
+	return p, err
+}
+
+func (s *step) putPerson(p *person) { s.put(personName(p.Account), p) }
+
+// chain returns a person's verified chain; nil if none is known.
+func (p *person) chain() (*identity.Chain, error) {
+	if len(p.Chain) == 0 {
+		return nil, nil
+	}
+	return identity.VerifyFor(p.Account, p.Chain)
+}
+
+// learnChain keeps a chain if it leads further than the one that is known. It
+// reports whether the two agree: neither forks from the other.
+func (p *person) learnChain(c *identity.Chain) (bool, error) {
+	known, err := p.chain()
+	if err != nil {
+		return false, err
+	}
+	if known == nil || c.Extends(known) {
+		p.Chain = c.Entries()
+		return true, nil
+	}
+	return known.Extends(c), nil
+}
+
+// show names a person as people see them: by handle, else by account id.
+func (s *step) show(id wire.AccountID) (string, error) {
+	if me, err := s.account(); err == nil && me != nil && me.ID == id {
+		if me.Handle() != "" {
+			return me.Handle(), nil
+		}
+		return id.String(), nil
+	}
+	p, err := s.person(id)
+	if err != nil {
+		return "", err
+	}
+	if p.Handle != "" {
+		return p.Handle, nil
+	}
+	return id.String(), nil
+}

@@ -1,0 +1,269 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"hearth/wire"
+)
+
+// A reader reads one seat, of a room or a door: backlog first, then live, and
+// hands each entry to the client, which saves its effects before the entry is
+// acknowledged.
+type reader struct {
+	c      *Client
+	id     wire.RoomID
+	server string
+	// log is what is read: the room's or the door's side of it.
+	log log
+
+	// live says that the backlog of the present connection is done; guarded by
+	// the client's lock.
+	live bool
+	// ended says that the seat is not read any more.
+	ended bool
+	// gapAt is the entry that was missing the last time; the second time it is
+	// passed over.
+	gapAt wire.Number
+	stop  context.CancelFunc
+}
+
+// log is what a reader needs of a room or a door.
+type log interface {
+	// seats returns the seats to try, newest first, the last entry that was
+	// dealt with, and the epoch's token if there is one. No seats: there is
+	// nothing to read.
+	seats(*step) (seats []seat, read wire.Number, token wire.Secret, err error)
+	// opened is told which of the seats opened, and what the server says of
+	// the log. It returns false to stop reading.
+	opened(ctx context.Context, which int, o wire.SeatOpened) (bool, error)
+	// entry deals with an entry and saves its effects.
+	entry(ctx context.Context, e *wire.Entry) error
+	// hole passes over entries that expired.
+	hole(ctx context.Context, h *wire.Hole) error
+	// gap passes over entries that the server does not give out, again and
+	// again, without saying that they expired.
+	gap(ctx context.Context, from, to wire.Number) error
+	// refused is told that no seat opens any more.
+	refused(ctx context.Context, code wire.Code) error
+}
+
+const (
+	// credit is how many entries the server may push ahead of us.
+	credit = 64
+	// ackEvery bounds how many entries wait for an acknowledgement.
+	ackEvery = 32
+)
+
+// errEnough ends a reader for good.
+var errEnough = errors.New("nothing more to read here")
+
+// run reads until there is nothing more to read.
+func (r *reader) run(ctx context.Context) {
+	backoff := backoffFirst
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := r.session(ctx)
+		r.setLive(false)
+		if errors.Is(err, errEnough) {
+			break
+		}
+		if time.Since(began) > backoffMax {
+			backoff = backoffFirst
+		}
+		again := errors.Is(err, errClosed) && time.Since(began) > backoffFirst || errors.Is(err, errSessionEnded)
+		if !again {
+			// The lane waits for a lost connection; this is for a disk that
+			// fails, or a server that misbehaves.
+			r.c.debug("a seat stopped", err)
+			select {
+			case <-time.After(backoff/2 + rand.N(backoff)):
+			case <-ctx.Done():
+			}
+			backoff = min(2*backoff, backoffMax)
+		}
+	}
+	r.c.mu.Lock()
+	r.ended = true
+	r.c.mu.Unlock()
+	r.c.notify()
+}
+
+// setLive publishes that the backlog is done, or no longer known to be.
+func (r *reader) setLive(live bool) {
+	r.c.mu.Lock()
+	changed := r.live != live
+	r.live = live
+	r.c.mu.Unlock()
+	if changed {
+		r.c.notify()
+		r.c.wakeRoom(r.id)
+	}
+}
+
+// session opens the seat on a living connection and reads it until it closes.
+func (r *reader) session(ctx context.Context) error {
+	s, err := r.c.net.lane(r.server, forSeats).up(ctx)
+	if err != nil {
+		return err
+	}
+	handle, queue := s.subscribe(credit)
+	defer s.unsubscribe(handle)
+	read, acked, err := r.open(ctx, s, handle)
+	if err != nil {
+		return err
+	}
+	spent := uint32(0)
+	for {
+		var p pushed
+		select {
+		case p = <-queue:
+		default:
+			// Nothing waits: a good moment to say what is saved.
+			if err := r.ack(ctx, s, handle, &acked, read); err != nil {
+				return err
+			}
+			select {
+			case p = <-queue:
+			case <-s.done:
+				return errSessionEnded
+			case <-ctx.Done():
+				s.tell(context.WithoutCancel(ctx), wire.OpSeatClose, wire.SeatClose{Handle: handle})
+				return ctx.Err()
+			}
+		}
+		switch {
+		case p.entry != nil:
+			if p.entry.Kind == wire.KindEphemeral {
+				spent++
+				if err := r.log.entry(ctx, p.entry); err != nil {
+					return err
+				}
+				break
+			}
+			spent++
+			if p.entry.Number <= read {
+				break // a repetition: it had its effects
+			}
+			if p.entry.Number != read+1 {
+				if err := r.missing(ctx, read, p.entry.Number-1); err != nil {
+					return err
+				}
+			}
+			if err := r.log.entry(ctx, p.entry); err != nil {
+				return err
+			}
+			read = p.entry.Number
+		case p.hole != nil:
+			if p.hole.From != read+1 || p.hole.To < p.hole.From {
+				return errMisled
+			}
+			if err := r.log.hole(ctx, p.hole); err != nil {
+				return err
+			}
+			read = p.hole.To
+		case p.live != nil:
+			if p.live.Head > read {
+				if err := r.missing(ctx, read, p.live.Head); err != nil {
+					return err
+				}
+				read = p.live.Head
+			}
+			if err := r.ack(ctx, s, handle, &acked, read); err != nil {
+				return err
+			}
+			r.setLive(true)
+		case p.closed != nil:
+			// Renamed, opened elsewhere, or gone: opening again tells.
+			return errClosed
+		}
+		if read >= acked+ackEvery {
+			if err := r.ack(ctx, s, handle, &acked, read); err != nil {
+				return err
+			}
+		}
+		if spent >= credit/2 {
+			if err := s.tell(ctx, wire.OpSeatCredit, wire.SeatCredit{Handle: handle, More: spent}); err != nil {
+				return err
+			}
+			spent = 0
+		}
+	}
+}
+
+// errMisled ends a session whose server contradicts itself.
+var errMisled = errors.New("the server contradicts itself")
+
+// missing deals with entries that should have come: the first time the seat is
+// opened again, the second time they are passed over, and the owner is told.
+func (r *reader) missing(ctx context.Context, read, to wire.Number) error {
+	if r.gapAt != read+1 {
+		r.gapAt = read + 1
+		return errMisled
+	}
+	return r.log.gap(ctx, read+1, to)
+}
+
+// open opens the seat, the newest first.
+func (r *reader) open(ctx context.Context, s *session, handle uint32) (read, cursor wire.Number, err error) {
+	var seats []seat
+	var token wire.Secret
+	err = r.c.look(ctx, func(st *step) (err error) {
+		seats, read, token, err = r.log.seats(st)
+		return err
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	if len(seats) == 0 {
+		return 0, 0, errEnough
+	}
+	code := wire.Denied
+	for i, seat := range seats {
+		var o wire.SeatOpened
+		err := s.call(ctx, wire.OpSeatOpen, wire.SeatOpen{
+			Handle: handle, Room: r.id, Seat: seat.ID, Secret: seat.Secret,
+			Token: token, After: read, Credit: credit,
+		}, &o)
+		var we *wire.Error
+		switch {
+		case err == nil:
+			more, err := r.log.opened(ctx, i, o)
+			if err != nil {
+				return 0, 0, err
+			}
+			if !more {
+				return 0, 0, errEnough
+			}
+			return max(read, o.Cursor), o.Cursor, nil
+		case !errors.As(err, &we):
+			return 0, 0, err
+		}
+		code = we.Code
+		if code != wire.Denied && code != wire.Lapsed && code != wire.Gone {
+			return 0, 0, err
+		}
+	}
+	if err := r.log.refused(ctx, code); err != nil {
+		return 0, 0, err
+	}
+	return 0, 0, fmt.Errorf("the seat does not open: %s", code)
+}
+
+// errClosed ends a session whose seat the server has closed.
+var errClosed = errors.New("the seat was closed")
+
+// ack says that everything through read is saved.
+func (r *reader) ack(ctx context.Context, s *session, handle uint32, acked *wire.Number, read wire.Number) error {
+	if read <= *acked {
+		return nil
+	}
+	if err := s.tell(ctx, wire.OpSeatAck, wire.SeatAck{Handle: handle, Through: read}); err != nil {
+		return err
+	}
+	*acked = read
+	return nil
+}

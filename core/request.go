@@ -1,0 +1,195 @@
+package core
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"hearth/content"
+	"hearth/core/roster"
+	"hearth/wire"
+)
+
+var errNoRequest = &wire.Error{Code: wire.NotFound, Message: "there is no such request", Next: "list them with: hearth requests"}
+
+// requestID reads a request's id as people type it.
+func requestID(text string) ([]byte, error) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(b) != 16 {
+		return nil, errNoRequest
+	}
+	return b, nil
+}
+
+// request returns a request with its invitation; nil if there is none.
+func (s *step) request(id []byte) (*request, *invitation, error) {
+	rq := new(request)
+	ok, err := s.get(requestName(id), rq)
+	if err != nil || !ok {
+		return nil, nil, err
+	}
+	inv := new(invitation)
+	if err := wire.Decode(rq.Invitation, inv); err != nil {
+		return nil, nil, err
+	}
+	return rq, inv, nil
+}
+
+// Requests lists the first contacts that wait for an answer, the oldest first.
+func (c *Client) Requests(ctx context.Context) ([]Request, error) {
+	var out []Request
+	err := c.look(ctx, func(s *step) error {
+		if _, err := s.me(); err != nil {
+			return err
+		}
+		return s.scan("request", func(_ string, b []byte) (bool, error) {
+			rq, inv := new(request), new(invitation)
+			if err := decodeRecord(b, rq); err != nil {
+				return false, err
+			}
+			if rq.Decided {
+				return true, nil
+			}
+			if err := wire.Decode(rq.Invitation, inv); err != nil {
+				return false, err
+			}
+			st, err := roster.ParseState(inv.State)
+			if err != nil {
+				return false, err
+			}
+			from, err := s.show(inv.From)
+			if err != nil {
+				return false, err
+			}
+			q := Request{ID: b64(rq.ID), Kind: kindName(st.Kind), From: from, Account: inv.From.String(),
+				Room: convID(st.ID).String(), Name: st.Name, Sent: time.UnixMilli(rq.At).UTC()}
+			if t := end(rq.Until); !t.IsZero() {
+				q.Expires = &t
+			}
+			if m, err := content.Parse(inv.First); err == nil {
+				q.Text, _ = m.Text()
+			}
+			out = append(out, q)
+			return true, nil
+		})
+	})
+	sortBy(out, func(q Request) int64 { return q.Sent.UnixMilli() })
+	return out, err
+}
+
+// Accept accepts a request: this device joins. It returns once the others have
+// been told, or when ctx ends: then that goes on by itself.
+func (c *Client) Accept(ctx context.Context, text string) (Answered, error) {
+	id, err := requestID(text)
+	if err != nil {
+		return Answered{}, err
+	}
+	conv, err := c.join(ctx, id)
+	if errors.Is(err, errNoRequest) {
+		return Answered{}, err
+	}
+	if err != nil {
+		return Answered{}, err
+	}
+	out := Answered{ID: text, Room: conv.String(), State: "accepted"}
+	err = c.wait(ctx, func(s *step) (bool, error) {
+		cv, err := s.conv(conv)
+		if err != nil || cv == nil {
+			return true, err
+		}
+		return s.idle(cv.Room)
+	})
+	if err != nil && ctx.Err() == nil {
+		return out, err
+	}
+	return out, nil
+}
+
+// idle reports whether nothing of ours waits in a room.
+func (s *step) idle(id wire.RoomID) (bool, error) {
+	waiting := false
+	err := s.rows(id, func(*row) (bool, error) {
+		waiting = true
+		return false, nil
+	})
+	return !waiting, err
+}
+
+// Decline declines a request: the inviter is sent a signed leave, with which any
+// member takes the invitation back.
+func (c *Client) Decline(ctx context.Context, text string) (Answered, error) {
+	id, err := requestID(text)
+	if err != nil {
+		return Answered{}, err
+	}
+	err = c.step(ctx, func(s *step) error {
+		rq, inv, err := s.request(id)
+		if err != nil {
+			return err
+		}
+		if rq == nil {
+			return errNoRequest
+		}
+		return s.decline(rq, inv)
+	})
+	if err != nil {
+		return Answered{}, err
+	}
+	return Answered{ID: text, State: "declined"}, nil
+}
+
+// acceptFrom accepts a direct request of an account that waits, if there is one.
+func (c *Client) acceptFrom(ctx context.Context, from wire.AccountID) (bool, error) {
+	var id []byte
+	err := c.look(ctx, func(s *step) error {
+		return s.scan("request", func(_ string, b []byte) (bool, error) {
+			rq, inv := new(request), new(invitation)
+			if err := decodeRecord(b, rq); err != nil {
+				return false, err
+			}
+			if err := wire.Decode(rq.Invitation, inv); err != nil {
+				return false, err
+			}
+			st, err := roster.ParseState(inv.State)
+			if err == nil && inv.From == from && st.Kind == roster.Direct {
+				id = rq.ID
+			}
+			return id == nil, nil
+		})
+	})
+	if err != nil || id == nil {
+		return false, err
+	}
+	_, err = c.join(ctx, id)
+	if errors.Is(err, errNoRequest) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// wakeRequests carries out the requests that were decided beforehand.
+func (c *Client) wakeRequests() {
+	c.poke(queueID{what: joinQueue}, func(ctx context.Context) (act action, err error) {
+		err = c.look(ctx, func(s *step) error {
+			return s.scan("request", func(_ string, b []byte) (bool, error) {
+				rq := new(request)
+				if err := decodeRecord(b, rq); err != nil {
+					return false, err
+				}
+				if !rq.Decided {
+					return true, nil
+				}
+				act = func(ctx context.Context) (time.Duration, error) {
+					_, err := c.join(ctx, rq.ID)
+					if errors.Is(err, errNoRequest) || code(err) == wire.Denied {
+						err = nil
+					}
+					return 0, err
+				}
+				return false, nil
+			})
+		})
+		return act, err
+	})
+}

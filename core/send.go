@@ -1,0 +1,245 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"hearth/content"
+	"hearth/core/roster"
+	"hearth/wire"
+)
+
+// retention is the timer of a new conversation: 30 days (design §5).
+const retention = 30 * 24 * 3600
+
+// Send queues a message and waits until it is sent; when ctx ends first, the
+// state is queued and that is no error. Sending to a person begins the direct
+// conversation if there is none.
+func (c *Client) Send(ctx context.Context, o SendOptions) (Sent, error) {
+	if err := content.CheckText(o.Text); err != nil {
+		return Sent{}, err
+	}
+	if o.Expire < 0 {
+		return Sent{}, wire.Errorf(wire.BadInput, "a message cannot end before it is sent")
+	}
+	opts := content.Options{Sent: c.now()}
+	if o.Expire > 0 {
+		opts.Expires = content.EndsAt(opts.Sent.Add(o.Expire))
+	}
+	if o.Reply != "" {
+		id, err := content.ParseMessageID(o.Reply)
+		if err != nil {
+			return Sent{}, err
+		}
+		opts.InReplyTo = &id
+	}
+	m, err := content.NewText(o.Text, opts)
+	if err != nil {
+		return Sent{}, err
+	}
+	body, err := m.Encode()
+	if err != nil {
+		return Sent{}, err
+	}
+	conv, begin, err := c.target(ctx, o.To, body)
+	if err != nil {
+		return Sent{}, err
+	}
+	var id content.MessageID
+	err = c.step(ctx, func(s *step) error {
+		if begin != nil {
+			if err := begin(s); err != nil {
+				return err
+			}
+		}
+		id, err = s.say(conv, m, body)
+		return err
+	})
+	if err != nil {
+		return Sent{}, err
+	}
+	out := Sent{Room: conv.String(), ID: id.String(), Sent: opts.Sent.Truncate(time.Millisecond), State: StateQueued}
+	err = c.wait(ctx, func(s *step) (bool, error) {
+		n, err := s.lineOf(conv, id[:])
+		if err != nil {
+			return false, err
+		}
+		h, err := s.line(conv, n)
+		if err != nil || h == nil {
+			return true, err // it has ended meanwhile
+		}
+		out.State = h.State
+		return h.State == StateSent, nil
+	})
+	if err != nil && ctx.Err() == nil {
+		return out, err
+	}
+	return out, nil
+}
+
+// say puts a message of ours into the history and the outbox.
+func (s *step) say(id convID, m *content.Message, body []byte) (content.MessageID, error) {
+	var mid content.MessageID
+	cv, err := s.conv(id)
+	if err != nil {
+		return mid, err
+	}
+	if cv == nil {
+		return mid, errNoRoom
+	}
+	r, err := s.room(cv.Room)
+	if err != nil {
+		return mid, err
+	}
+	if err := canPost(r); err != nil {
+		return mid, err
+	}
+	me, err := s.me()
+	if err != nil {
+		return mid, err
+	}
+	ro, err := s.roster(r.ID)
+	if err != nil {
+		return mid, err
+	}
+	if mid, err = content.ID(me.ID, id, body); err != nil {
+		return mid, err
+	}
+	n, err := s.keepMessage(cv, ro.State(), me.ID, mid, m, body, true)
+	if err != nil {
+		return mid, err
+	}
+	if n == 0 {
+		return mid, wire.Errorf(wire.BadInput, "that message would end before it is sent")
+	}
+	h, err := s.line(id, n)
+	if err != nil {
+		return mid, err
+	}
+	if _, err := s.enqueue(r, row{Kind: content.KindContent, Body: body, Message: mid[:], Until: h.Until}); err != nil {
+		return mid, err
+	}
+	s.putRoom(r)
+	return mid, nil
+}
+
+// canPost says why a room takes nothing from us, if it does not.
+func canPost(r *room) error {
+	if r == nil {
+		return errNoRoom
+	}
+	switch r.State {
+	case roomOK, roomFounding:
+		return nil
+	case roomLeft, roomRemoved:
+		return wire.Errorf(wire.Denied, "you are no longer in this conversation").WithNext("ask a member to invite you again")
+	}
+	return wire.Errorf(wire.Stale, "this device is out of step with the conversation").
+		WithNext("ask a member to remove and invite you again")
+}
+
+// beginning begins a conversation within a step, unless it has begun meanwhile.
+type beginning func(*step) error
+
+// target finds the conversation to send to; with a person it may be one that
+// has to begin, together with its first message.
+func (c *Client) target(ctx context.Context, to string, first []byte) (convID, beginning, error) {
+	if id, ok := parseConv(to); ok {
+		known := false
+		err := c.look(ctx, func(s *step) error {
+			cv, err := s.conv(id)
+			known = cv != nil
+			return err
+		})
+		if err != nil || known {
+			return id, nil, err
+		}
+	}
+	p, err := c.find(ctx, to)
+	if err != nil {
+		if _, ok := parseConv(to); ok && errors.Is(err, errNobody) {
+			return convID{}, nil, errNoRoom
+		}
+		return convID{}, nil, err
+	}
+	return c.direct(ctx, p, first, nil)
+}
+
+// direct returns the direct conversation with a person, and how to begin it if
+// there is none: a room, the person's devices invited, first their first
+// message.
+func (c *Client) direct(ctx context.Context, p *person, first []byte, link *linkUse) (convID, beginning, error) {
+	me, err := c.self(ctx)
+	if err != nil {
+		return convID{}, nil, err
+	}
+	if p.Account == me.ID {
+		return convID{}, nil, errYou
+	}
+	id := convID(roster.DirectID(me.ID, p.Account))
+	ready := false
+	err = c.look(ctx, func(s *step) (err error) {
+		ready, err = s.ready(id)
+		return err
+	})
+	if err != nil || ready {
+		return id, nil, err
+	}
+	if p.Blocked {
+		return id, nil, wire.Errorf(wire.Denied, "you have blocked that person").WithNext("take it back with: hearth unblock")
+	}
+	// A request of theirs that waits is the conversation: to answer it is
+	// better than a second room.
+	if accepted, err := c.acceptFrom(ctx, p.Account); err != nil || accepted {
+		return id, nil, err
+	}
+	invitees, err := c.claim(ctx, p, link)
+	if err != nil {
+		return id, nil, err
+	}
+	for i := range invitees {
+		invitees[i].First = first
+	}
+	chain, err := me.chain()
+	if err != nil {
+		return id, nil, err
+	}
+	theirs, err := identityChain(invitees)
+	if err != nil {
+		return id, nil, err
+	}
+	region, err := c.region(ctx, me.Server)
+	if err != nil {
+		return id, nil, err
+	}
+	return id, func(s *step) error {
+		if ready, err := s.ready(id); err != nil || ready {
+			return err
+		}
+		known, err := s.person(p.Account)
+		if err != nil {
+			return err
+		}
+		known.Contact = true
+		if _, err := known.learnChain(theirs); err != nil {
+			return err
+		}
+		s.putPerson(known)
+		return s.found(foundation{
+			me: me, conv: id, kind: KindDirect, peer: p.Account, region: region,
+			state: roster.NewDirect(chain, theirs, retention), chains: [][][]byte{chain.Entries(), theirs.Entries()},
+			plan: plan{Add: invitees},
+		})
+	}, nil
+}
+
+// ready reports whether a conversation takes what we say.
+func (s *step) ready(id convID) (bool, error) {
+	cv, err := s.conv(id)
+	if err != nil || cv == nil {
+		return false, err
+	}
+	r, err := s.room(cv.Room)
+	return err == nil && canPost(r) == nil, err
+}
