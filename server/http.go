@@ -116,12 +116,15 @@ func (h *hijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	h.conn = &gatherConn{Conn: conn, within: h.within}
+	// What the client sent early must stand in the new reader's buffer, where
+	// the WebSocket looks for it.
 	early, _ := brw.Reader.Peek(brw.Reader.Buffered())
-	var r io.Reader = conn
-	if len(early) > 0 {
-		r = io.MultiReader(bytes.NewReader(bytes.Clone(early)), conn)
+	r := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(bytes.Clone(early)), conn), max(512, len(early)))
+	if _, err := r.Peek(len(early)); err != nil {
+		conn.Close()
+		return nil, nil, err
 	}
-	return h.conn, bufio.NewReadWriter(bufio.NewReaderSize(r, 512), bufio.NewWriterSize(h.conn, 512)), nil
+	return h.conn, bufio.NewReadWriter(r, bufio.NewWriterSize(h.conn, 512)), nil
 }
 
 // Unwrap lets http.ResponseController through.

@@ -306,3 +306,6 @@ func (s *Server) NewInvitation(ctx context.Context, uses int, valid time.Duratio
 	}
 	return code, nil
 }
+
+// Counters is what the rooms have done since they were opened.
+func (s *Server) Counters() store.Counters { return s.rooms.Load().Counters() }

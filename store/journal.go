@@ -53,6 +53,7 @@ type journal struct {
 	size    int64    // of f, all of it synced
 	buf     []byte
 	waiting int64 // bytes in segments that no checkpoint has taken yet
+	total   int64 // bytes written since the start
 }
 
 func segmentPath(dir string, n uint64) string {
@@ -96,6 +97,7 @@ func (j *journal) append(records []byte) error {
 	}
 	j.size += int64(len(j.buf))
 	j.waiting += int64(len(j.buf))
+	j.total += int64(len(j.buf))
 	if cap(j.buf) > 1<<20 {
 		j.buf = nil
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hearth/wire"
@@ -85,6 +86,7 @@ type Rooms struct {
 	fail  error // why changes are refused; nil while all is well
 
 	queue   queue
+	records atomic.Int64  // written
 	wake    chan struct{} // there may be something for a checkpoint
 	applied chan struct{} // a checkpoint is done, or all is over
 	tight   bool          // the disk has less than MinFree; under mu

@@ -103,6 +103,11 @@ func (r *Rooms) writeJournal(out chan<- batch) error {
 			r.awaitCheckpoint()
 			err = r.j.append(buf)
 		}
+		for _, it := range items {
+			if err == nil && it.record != nil {
+				r.records.Add(1)
+			}
+		}
 		if cap(buf) > 2*batchBytes {
 			buf = nil
 		}
@@ -155,4 +160,17 @@ func (r *Rooms) awaitCheckpoint() {
 	for r.j.backlog() > 4*r.cfg.JournalBytes && r.failure() == nil {
 		<-r.applied
 	}
+}
+
+// Counters is what the store has done since it was opened; no id, no time.
+type Counters struct {
+	// Records is how many changes were written, JournalBytes their size.
+	Records, JournalBytes int64
+}
+
+// Counters returns the counters of now.
+func (r *Rooms) Counters() Counters {
+	r.j.mu.Lock()
+	defer r.j.mu.Unlock()
+	return Counters{Records: r.records.Load(), JournalBytes: r.j.total}
 }
