@@ -194,10 +194,7 @@ func (g *Group) ReInit() *ReInit { return g.reinit }
 // §8.6: for a commit (UsageApplication), or to bind the first commit of a
 // successor (UsageReInit, UsageBranch).
 func (g *Group) ResumptionPSK(usage PSKUsage) PSK {
-	return PSK{
-		ID:     PSKID{Type: PSKResumption, Usage: usage, GroupID: g.GroupID(), Epoch: g.ctx.epoch},
-		Secret: slices.Clone(g.keys.resumption),
-	}
+	return NewPSK(PSKID{Type: PSKResumption, Usage: usage, GroupID: g.GroupID(), Epoch: g.ctx.epoch}, g.keys.resumption)
 }
 
 // psks completes what the caller hands in by the group's own resumption PSKs.

@@ -98,7 +98,7 @@ func TestVectorsPSKSecret(t *testing.T) {
 		for _, k := range c.PSKs {
 			id := PSKID{Type: PSKExternal, ID: k.ID, Nonce: k.Nonce}
 			ids = append(ids, id)
-			psks = append(psks, PSK{id, k.PSK})
+			psks = append(psks, NewPSK(id, k.PSK))
 		}
 		got, err := pskSecret(p, ids, newPSKTable(psks))
 		if err != nil {

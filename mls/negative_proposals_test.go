@@ -238,18 +238,18 @@ var wrongProposals = []wrong{
 		}},
 	{section: "§8.4", name: "a PSK that we do not have", want: ErrPSKUnknown,
 		message: func(f *fixture) []byte {
-			return f.insider(insiderCommit{options: CommitOptions{PSKs: []PSK{{ID: PSKID{Type: PSKExternal, ID: []byte("k")}, Secret: []byte("s")}}}})
+			return f.insider(insiderCommit{options: CommitOptions{PSKs: []PSK{NewPSK(PSKID{Type: PSKExternal, ID: []byte("k")}, []byte("s"))}}})
 		}},
 	{section: "§8.4", name: "a PSK of which we have another value", want: errConfirmationTag,
 		message: func(f *fixture) []byte {
 			id := PSKID{Type: PSKExternal, ID: []byte("k")}
-			f.victimOptions = []Option{WithPSKs(PSK{ID: id, Secret: []byte("ours")})}
-			return f.insider(insiderCommit{options: CommitOptions{PSKs: []PSK{{ID: id, Secret: []byte("theirs")}}}})
+			f.victimOptions = []Option{WithPSKs(NewPSK(id, []byte("ours")))}
+			return f.insider(insiderCommit{options: CommitOptions{PSKs: []PSK{NewPSK(id, []byte("theirs"))}}})
 		}},
 	{section: "§8.6", name: "a resumption PSK of an epoch that we do not keep", want: ErrPSKUnknown,
 		message: func(f *fixture) []byte {
-			return f.insider(insiderCommit{options: CommitOptions{PSKs: []PSK{{ID: PSKID{Type: PSKResumption, Usage: UsageApplication,
-				GroupID: []byte("group"), Epoch: 77}, Secret: []byte("s")}}}})
+			return f.insider(insiderCommit{options: CommitOptions{PSKs: []PSK{NewPSK(PSKID{Type: PSKResumption, Usage: UsageApplication,
+				GroupID: []byte("group"), Epoch: 77}, []byte("s"))}}})
 		}},
 
 	{section: "§12.1.5", name: "a ReInit to an older version", want: errReInitVersion,

@@ -291,17 +291,17 @@ var wrongWelcomes = []wrong{
 		}})},
 	{section: "§12.4.3.1", name: "a Welcome with a PSK that we do not have", want: ErrPSKUnknown,
 		attempt: invited(invitation{config: func(o *CommitOptions) {
-			o.PSKs = []PSK{{ID: PSKID{Type: PSKExternal, ID: []byte("k")}, Secret: []byte("s")}}
+			o.PSKs = []PSK{NewPSK(PSKID{Type: PSKExternal, ID: []byte("k")}, []byte("s"))}
 		}})},
 	{section: "§12.4.3.1", name: "a Welcome with a PSK of which we have another value", want: ErrDecrypt,
 		attempt: invited(invitation{config: func(o *CommitOptions) {
-			o.PSKs = []PSK{{ID: PSKID{Type: PSKExternal, ID: []byte("k")}, Secret: []byte("s")}}
+			o.PSKs = []PSK{NewPSK(PSKID{Type: PSKExternal, ID: []byte("k")}, []byte("s"))}
 		}, options: func(o *JoinOptions) {
-			o.PSKs = []PSK{{ID: PSKID{Type: PSKExternal, ID: []byte("k")}, Secret: []byte("t")}}
+			o.PSKs = []PSK{NewPSK(PSKID{Type: PSKExternal, ID: []byte("k")}, []byte("t"))}
 		}})},
 	{section: "§12.4.3.1", name: "a Welcome whose PSK was left out", want: ErrDecrypt,
 		attempt: invited(invitation{config: func(o *CommitOptions) {
-			o.PSKs = []PSK{{ID: PSKID{Type: PSKExternal, ID: []byte("k")}, Secret: []byte("s")}}
+			o.PSKs = []PSK{NewPSK(PSKID{Type: PSKExternal, ID: []byte("k")}, []byte("s"))}
 		}, secrets: func(s *groupSecrets) { s.psks = nil }})},
 	{section: "§12.4.3.1", name: "a Welcome to more members than the limit", want: ErrTooManyMembers,
 		attempt: invited(invitation{options: func(o *JoinOptions) { o.Limits.MaxMembers = 4 }})},

@@ -39,7 +39,7 @@ func (c *passiveCase) follow(t *testing.T, n int) {
 		initKey: newSecret(fullScalar(c.Suite, c.InitPriv)), leafKey: newSecret(fullScalar(c.Suite, c.LeafPriv))}
 	var psks []PSK
 	for _, k := range c.PSKs {
-		psks = append(psks, PSK{PSKID{Type: PSKExternal, ID: k.ID}, k.PSK})
+		psks = append(psks, NewPSK(PSKID{Type: PSKExternal, ID: k.ID}, k.PSK))
 	}
 	g, _, err := Join(c.Welcome, m.keyPackage, secrets, JoinOptions{RatchetTree: c.RatchetTree, PSKs: psks,
 		Limits: Limits{AllowExternalCommits: true, AllowExternalProposals: true, AllowProposalsByReference: true, KeepEpochs: 100}})

@@ -72,7 +72,7 @@ func TestProposalsByReference(t *testing.T) {
 func TestPSKs(t *testing.T) {
 	people := testGroup(t, X25519_AES128GCM_SHA256_Ed25519, 3, openLimits)
 	a, b, c := people[0], people[1], people[2]
-	psk := PSK{ID: PSKID{Type: PSKExternal, ID: []byte("shared")}, Secret: []byte("a secret they have")}
+	psk := NewPSK(PSKID{Type: PSKExternal, ID: []byte("shared")}, []byte("a secret they have"))
 	past := a.g.ResumptionPSK(UsageApplication)
 	a.commit(CommitOptions{}, b, c)
 
@@ -85,8 +85,7 @@ func TestPSKs(t *testing.T) {
 	if _, err := b.g.Process(pc.Message()); !errors.Is(err, ErrPSKUnknown) {
 		t.Errorf("without the PSK: got %v, want ErrPSKUnknown", err)
 	}
-	wrong := psk
-	wrong.Secret = []byte("another")
+	wrong := NewPSK(psk.ID, []byte("another"))
 	if _, err := b.g.Process(pc.Message(), WithPSKs(wrong)); !errors.Is(err, errConfirmationTag) {
 		t.Errorf("with a wrong PSK: got %v, want errConfirmationTag", err)
 	}
@@ -185,7 +184,7 @@ func TestExternalCommit(t *testing.T) {
 			t.Fatal(err)
 		}
 		old := c.g.OwnLeaf()
-		psk := PSK{ID: PSKID{Type: PSKExternal, ID: []byte("x")}, Secret: []byte("y")}
+		psk := NewPSK(PSKID{Type: PSKExternal, ID: []byte("x")}, []byte("y"))
 		msg, g, err = JoinExternally(info, c.member(), Lifetime{}, ExternalOptions{RatchetTree: b.g.RatchetTree(), Remove: &old, PSKs: []PSK{psk}, Limits: openLimits})
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,9 @@
 package mls
 
-import "crypto/rand"
+import (
+	"crypto/rand"
+	"fmt"
+)
 
 // PSKType says where a pre-shared key comes from, RFC 9420 §8.4.
 type PSKType uint8
@@ -36,17 +39,23 @@ type PSKID struct {
 }
 
 // PSK is a pre-shared key with its name. In CommitOptions an empty Nonce is
-// filled in; for receiving, the nonce is ignored.
+// filled in; for receiving, the nonce is ignored. It prints as "secret".
 type PSK struct {
-	ID     PSKID
-	Secret []byte
+	ID  PSKID
+	key secret
 }
 
-// String keeps the secret out of logs.
-func (PSK) String() string { return "secret" }
+// NewPSK names a key; the key is copied.
+func NewPSK(id PSKID, key []byte) PSK { return PSK{id, newSecret(clone(key))} }
 
-// GoString keeps the secret out of %#v.
-func (PSK) GoString() string { return "secret" }
+// Bytes returns a copy of the key: a secret.
+func (k PSK) Bytes() []byte { return clone(k.key.bytes()) }
+
+// Wipe overwrites the key, in all copies of this value.
+func (k PSK) Wipe() { k.key.wipe() }
+
+// Format hides the key for every verb.
+func (PSK) Format(f fmt.State, _ rune) { fmt.Fprint(f, "secret") }
 
 func (i *PSKID) encodeName(e *encoder) {
 	e.u8(uint8(i.Type))
@@ -121,7 +130,7 @@ type pskTable map[string][]byte
 func newPSKTable(psks []PSK) pskTable {
 	t := make(pskTable, len(psks))
 	for _, k := range psks {
-		t[k.ID.name()] = k.Secret
+		t[k.ID.name()] = k.key.bytes()
 	}
 	return t
 }
