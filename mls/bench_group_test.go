@@ -133,7 +133,7 @@ func TestCommitCost(t *testing.T) {
 	clear(grownGroups)
 }
 
-func benchSizes(b *testing.B, run func(b *testing.B, g *grown, n int)) {
+func benchGroups(b *testing.B, run func(b *testing.B, g *grown, n int)) {
 	for _, s := range Suites() {
 		for _, n := range []int{2, 16, 128, 1000} {
 			b.Run(fmt.Sprintf("suite=%#x/members=%d", uint16(s), n), func(b *testing.B) {
@@ -175,7 +175,7 @@ func BenchmarkCreate(b *testing.B) {
 
 // BenchmarkAdd commits one Add, with its Welcome.
 func BenchmarkAdd(b *testing.B) {
-	benchSizes(b, func(b *testing.B, g *grown, _ int) {
+	benchGroups(b, func(b *testing.B, g *grown, _ int) {
 		for b.Loop() {
 			if _, err := g.people[0].g.Commit(CommitOptions{Add: []*KeyPackage{g.kp}}); err != nil {
 				b.Fatal(err)
@@ -186,7 +186,7 @@ func BenchmarkAdd(b *testing.B) {
 
 // BenchmarkCommit commits a fresh path.
 func BenchmarkCommit(b *testing.B) {
-	benchSizes(b, func(b *testing.B, g *grown, _ int) {
+	benchGroups(b, func(b *testing.B, g *grown, _ int) {
 		var size int
 		for b.Loop() {
 			pc, err := g.people[0].g.Commit(CommitOptions{})
@@ -201,7 +201,7 @@ func BenchmarkCommit(b *testing.B) {
 
 // BenchmarkProcess reads such a commit.
 func BenchmarkProcess(b *testing.B) {
-	benchSizes(b, func(b *testing.B, g *grown, _ int) {
+	benchGroups(b, func(b *testing.B, g *grown, _ int) {
 		pc, err := g.people[0].g.Commit(CommitOptions{})
 		if err != nil {
 			b.Fatal(err)
@@ -216,7 +216,7 @@ func BenchmarkProcess(b *testing.B) {
 
 // BenchmarkJoin enters from a Welcome and a tree beside it, all checks made.
 func BenchmarkJoin(b *testing.B) {
-	benchSizes(b, func(b *testing.B, g *grown, _ int) {
+	benchGroups(b, func(b *testing.B, g *grown, _ int) {
 		pc, err := g.people[0].g.Commit(CommitOptions{Add: []*KeyPackage{g.kp}})
 		if err != nil {
 			b.Fatal(err)
@@ -235,7 +235,7 @@ func BenchmarkJoin(b *testing.B) {
 // BenchmarkEncrypt seals 1 KiB.
 func BenchmarkEncrypt(b *testing.B) {
 	text := make([]byte, 1024)
-	benchSizes(b, func(b *testing.B, g *grown, _ int) {
+	benchGroups(b, func(b *testing.B, g *grown, _ int) {
 		b.SetBytes(1024)
 		for b.Loop() {
 			if _, err := g.people[0].g.Encrypt(text, 0); err != nil {
@@ -247,7 +247,7 @@ func BenchmarkEncrypt(b *testing.B) {
 
 // BenchmarkDecrypt reads 1 KiB: the sender's next message each time.
 func BenchmarkDecrypt(b *testing.B) {
-	benchSizes(b, func(b *testing.B, g *grown, _ int) {
+	benchGroups(b, func(b *testing.B, g *grown, _ int) {
 		me := *g.people[1].g
 		me.secrets = newSecretTree(me.p, me.tree.leafCount(), me.p.random(), Limits{})
 		you := *g.people[0].g
@@ -279,7 +279,7 @@ func BenchmarkDecrypt(b *testing.B) {
 
 // BenchmarkState saves and restores, and tells the bytes of both parts.
 func BenchmarkState(b *testing.B) {
-	benchSizes(b, func(b *testing.B, g *grown, _ int) {
+	benchGroups(b, func(b *testing.B, g *grown, _ int) {
 		var epoch, ratchets []byte
 		for b.Loop() {
 			epoch, ratchets = g.people[0].g.MarshalEpoch(), g.people[0].g.MarshalRatchets()
