@@ -125,7 +125,8 @@ var operations = []struct {
 	{"by reference", 10, (*history).byReference},
 	{"external join", 4, (*history).external},
 	{"lost race", 4, (*history).race},
-	{"psk", 3, (*history).psk},
+	{"psk", 2, (*history).psk},
+	{"resumption", 1, (*history).resumption},
 	{"custom", 2, (*history).custom},
 	{"extensions", 3, (*history).extensions},
 	{"restart", 5, (*history).restart},
@@ -176,7 +177,9 @@ func (h *history) newcomers(n int) []member {
 	return made
 }
 
-func (h *history) plan() plan { return plan{inlineTree: h.coin(), public: h.rng.IntN(4) == 0} }
+func (h *history) plan() plan {
+	return plan{inlineTree: h.coin(), public: h.rng.IntN(4) == 0, newLeaf: h.rng.IntN(8) == 0}
+}
 
 func (h *history) grow() {
 	n := min(h.target-len(h.members), 1+h.rng.IntN(24))
@@ -284,6 +287,13 @@ func (h *history) psk() {
 		p.proposals = append(p.proposals, proposal{Kind: "psk", ID: []byte("second")})
 	}
 	h.commit(h.anyone(), p, h.newcomers(h.rng.IntN(2))...)
+}
+
+// resumption uses the epoch's own resumption secret, which no joiner has.
+func (h *history) resumption() {
+	p := h.plan()
+	p.proposals = []proposal{{Kind: "resumption"}}
+	h.commit(h.anyone(), p)
 }
 
 func (h *history) custom() {

@@ -107,6 +107,8 @@ func (h *host) commit(p plan) (made, error) {
 			pathless = false
 		case "psk":
 			o.PSKs = append(o.PSKs, external(one.ID))
+		case "resumption":
+			o.PSKs = append(o.PSKs, h.group.ResumptionPSK(mls.UsageApplication))
 		case "custom":
 			o.Custom = append(o.Custom, mls.CustomProposal{Type: one.Type, Data: one.Data})
 		case "extensions":
@@ -116,7 +118,15 @@ func (h *host) commit(p plan) (made, error) {
 			return made{}, fmt.Errorf("no proposal %q by value", one.Kind)
 		}
 	}
-	o.NoPath = pathless && h.made%2 == 0
+	if p.newLeaf {
+		key, err := mls.GenerateSignatureKey(h.kp.Suite)
+		if err != nil {
+			return made{}, err
+		}
+		credential := mls.BasicCredential(fmt.Appendf(nil, "%s, commit %d", h.id, h.made))
+		o.Leaf = &mls.LeafChange{Credential: &credential, SignatureKey: key, Extensions: []mls.Extension{}}
+	}
+	o.NoPath = pathless && !p.newLeaf && h.made%2 == 0
 	c, err := h.group.Commit(o)
 	if err != nil {
 		return made{}, err
@@ -234,8 +244,9 @@ func (h *host) status() (status, error) {
 	if err != nil {
 		return status{}, err
 	}
-	return newStatus(h.group.Epoch(), uint32(h.group.OwnLeaf()), h.group.EpochAuthenticator(), exported,
-		h.group.TreeHash(), h.group.ConfirmedTranscriptHash())
+	g := h.group
+	return status{g.Epoch(), string(g.EpochAuthenticator()), string(exported), string(g.TreeHash()),
+		string(g.ConfirmedTranscriptHash()), uint32(g.OwnLeaf())}, nil
 }
 
 func (h *host) tree() ([]byte, error) { return h.group.RatchetTree(), nil }

@@ -3,6 +3,7 @@ package peertest
 import (
 	"bytes"
 	"crypto/hpke"
+	"slices"
 	"testing"
 )
 
@@ -11,7 +12,7 @@ import (
 // difference in a KEM would show only as a commit that does not decrypt.
 func TestKEM(t *testing.T) {
 	p := startPeer(t)
-	for _, s := range suites {
+	for _, s := range slices.Concat(suites, others) {
 		t.Run(s.name, func(t *testing.T) {
 			secret := bytes.Repeat([]byte{0x42}, 32)
 			info, text := []byte("info"), []byte("a path secret")
@@ -29,7 +30,7 @@ func TestKEM(t *testing.T) {
 				t.Errorf("from one secret, ts-mls derives the key %x, crypto/hpke %x", got, want)
 			}
 
-			enc, sender, err := hpke.NewSender(ours.PublicKey(), hpke.HKDFSHA256(), s.aead, info)
+			enc, sender, err := hpke.NewSender(ours.PublicKey(), s.kdf, s.aead, info)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -43,7 +44,7 @@ func TestKEM(t *testing.T) {
 			}
 
 			back := must(t)(p.call(call{Op: "seal", Suite: s.number, PublicKey: ours.PublicKey().Bytes(), Data: text, Info: info}))
-			recipient, err := hpke.NewRecipient(back.KEMOutput, ours, hpke.HKDFSHA256(), s.aead, info)
+			recipient, err := hpke.NewRecipient(back.KEMOutput, ours, s.kdf, s.aead, info)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,6 +13,8 @@ import (
 //     the way to the root.
 //   - §12.4.2: somebody removed does not notice it where the same commit puts a
 //     newcomer on the leaf.
+//   - §12.4.2: where the root stays blank, the commit secret is derived once too
+//     often.
 //   - §12.4.3.2: the extension external_pub is the bare key, without its length.
 //
 // Stepped around:
@@ -23,6 +25,7 @@ import (
 //     the new key into use.
 //   - It refuses to send application data while proposals are pending, and
 //     commits all that are pending; so the tests commit what was proposed first.
+//   - §5.1.1: its ECDSA public keys are compressed points (tsmls/suites.mjs).
 //   - X-Wing's DeriveKeyPair is that of an older draft (tsmls/suites.mjs).
 
 // TestExtensionsByPeer sees ours refuse what is wrong in ts-mls. When it fails,

@@ -2,7 +2,6 @@ package peertest
 
 import (
 	"encoding/base64"
-	"fmt"
 )
 
 // A member is a client of either kind, in one group. Its messages are
@@ -33,6 +32,7 @@ type plan struct {
 	proposals  []proposal
 	inlineTree bool // the Welcome carries the ratchet tree
 	public     bool // as a PublicMessage
+	newLeaf    bool // with another credential, signature key and leaf extensions; ours only
 }
 
 // What a commit gave.
@@ -53,10 +53,10 @@ type outcome struct {
 // last field.
 type status struct {
 	epoch         uint64
-	authenticator [32]byte
-	exported      [32]byte
-	treeHash      [32]byte
-	transcript    [32]byte
+	authenticator string
+	exported      string
+	treeHash      string
+	transcript    string
 
 	own uint32
 }
@@ -161,23 +161,7 @@ func (g *guest) status() (status, error) {
 	if err != nil {
 		return status{}, err
 	}
-	return newStatus(a.Epoch, a.OwnIndex, a.Authenticator, a.Exported, a.TreeHash, a.Transcript)
-}
-
-// newStatus copies values of 32 bytes; every suite here has SHA-256.
-func newStatus(epoch uint64, own uint32, authenticator, exported, treeHash, transcript []byte) (status, error) {
-	s := status{epoch: epoch, own: own}
-	for _, v := range []struct {
-		to   *[32]byte
-		from []byte
-	}{{&s.authenticator, authenticator}, {&s.exported, exported}, {&s.treeHash, treeHash}, {&s.transcript, transcript}} {
-		// The transcript hash of epoch 0 is empty.
-		if len(v.from) != 32 && !(epoch == 0 && len(v.from) == 0) {
-			return status{}, fmt.Errorf("a status has a value of %d bytes", len(v.from))
-		}
-		copy(v.to[:], v.from)
-	}
-	return s, nil
+	return status{a.Epoch, string(a.Authenticator), string(a.Exported), string(a.TreeHash), string(a.Transcript), a.OwnIndex}, nil
 }
 
 func (g *guest) tree() ([]byte, error) {

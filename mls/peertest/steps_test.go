@@ -7,8 +7,8 @@ import (
 )
 
 // eachSuite runs a test in every suite, with a peer of its own.
-func eachSuite(t *testing.T, f func(t *testing.T, p *peer, s suite)) {
-	for _, s := range suites {
+func eachSuite(t *testing.T, of []suite, f func(t *testing.T, p *peer, s suite)) {
+	for _, s := range of {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			f(t, startPeer(t), s)
@@ -25,8 +25,8 @@ func side(theirs bool) string {
 }
 
 // eitherSide runs a test once with the first member in ts-mls, once with it ours.
-func eitherSide(t *testing.T, f func(t *testing.T, p *peer, s suite, theirs bool)) {
-	eachSuite(t, func(t *testing.T, p *peer, s suite) {
+func eitherSide(t *testing.T, of []suite, f func(t *testing.T, p *peer, s suite, theirs bool)) {
+	eachSuite(t, of, func(t *testing.T, p *peer, s suite) {
 		for _, theirs := range []bool{true, false} {
 			t.Run("by "+side(theirs), func(t *testing.T) { f(t, p, s, theirs) })
 		}
@@ -36,7 +36,7 @@ func eitherSide(t *testing.T, f func(t *testing.T, p *peer, s suite, theirs bool
 // TestSteps takes a group created by either side through everything once: the
 // other side and more of the same are added, talk, update, remove.
 func TestSteps(t *testing.T) {
-	eitherSide(t, func(t *testing.T, p *peer, s suite, theirs bool) {
+	eitherSide(t, slices.Concat(suites, others), func(t *testing.T, p *peer, s suite, theirs bool) {
 		r := newRoom(t, p, s, theirs)
 		creator := r.pick(theirs)
 
@@ -59,6 +59,10 @@ func TestSteps(t *testing.T) {
 		r.converse()
 		r.commit(creator, plan{proposals: []proposal{{Kind: "psk", ID: []byte("first")}}})
 		r.commit(other, plan{proposals: []proposal{{Kind: "psk", ID: []byte("first")}, {Kind: "psk", ID: []byte("second")}}}, r.newMember(!theirs))
+		r.commit(creator, plan{proposals: []proposal{{Kind: "resumption"}}})
+		r.commit(other, plan{proposals: []proposal{{Kind: "resumption"}}, newLeaf: true})
+		r.commit(creator, plan{newLeaf: true})
+		r.converse()
 		r.commit(creator, plan{proposals: []proposal{{Kind: "custom", Type: customProposal, Data: []byte("custom")}}})
 		r.commit(other, plan{proposals: []proposal{{Kind: "custom", Type: customProposal}, r.removeOf(creator)}})
 		r.commit(other, plan{})
@@ -70,7 +74,7 @@ func TestSteps(t *testing.T) {
 // TestExtensions has the GroupContext extensions replaced; ts-mls cannot commit
 // that (see known_test.go), so ours does.
 func TestExtensions(t *testing.T) {
-	eitherSide(t, func(t *testing.T, p *peer, s suite, theirs bool) {
+	eitherSide(t, suites, func(t *testing.T, p *peer, s suite, theirs bool) {
 		r := newRoom(t, p, s, theirs, extension{groupExtension, []byte("as created")})
 		r.commit(r.pick(theirs), plan{}, r.newMember(!theirs), r.newMember(theirs))
 		ours := r.pick(false)
@@ -84,7 +88,7 @@ func TestExtensions(t *testing.T) {
 
 // TestByReference has proposals of both sides committed by reference by either.
 func TestByReference(t *testing.T) {
-	eitherSide(t, func(t *testing.T, p *peer, s suite, theirs bool) {
+	eitherSide(t, suites, func(t *testing.T, p *peer, s suite, theirs bool) {
 		r := newRoom(t, p, s, theirs)
 		creator, other := r.pick(theirs), r.newMember(!theirs)
 		r.commit(creator, plan{}, other, r.newMember(true), r.newMember(true), r.newMember(false), r.newMember(false))
@@ -109,7 +113,7 @@ func TestByReference(t *testing.T) {
 // TestExternalJoin has either kind join by an external commit on a GroupInfo of
 // either kind, with and without the tree in it.
 func TestExternalJoin(t *testing.T) {
-	eitherSide(t, func(t *testing.T, p *peer, s suite, theirs bool) {
+	eitherSide(t, suites, func(t *testing.T, p *peer, s suite, theirs bool) {
 		r := newRoom(t, p, s, theirs)
 		r.commit(r.pick(theirs), plan{}, r.newMember(!theirs), r.newMember(false))
 		for _, joiner := range []bool{true, false} {
@@ -126,7 +130,7 @@ func TestExternalJoin(t *testing.T) {
 // TestOrder delivers messages in order, reversed, and across a gap, and each a
 // second time, which must be refused.
 func TestOrder(t *testing.T) {
-	eitherSide(t, func(t *testing.T, p *peer, s suite, theirs bool) {
+	eitherSide(t, suites, func(t *testing.T, p *peer, s suite, theirs bool) {
 		r := newRoom(t, p, s, theirs)
 		r.commit(r.pick(theirs), plan{}, r.newMember(!theirs), r.newMember(true), r.newMember(false))
 		for _, from := range slices.Clone(r.members) {
@@ -150,7 +154,7 @@ func TestOrder(t *testing.T) {
 // TestLost has both sides commit at once, several times: one wins, the other
 // drops what it made and processes the winner.
 func TestLost(t *testing.T) {
-	eitherSide(t, func(t *testing.T, p *peer, s suite, theirs bool) {
+	eitherSide(t, suites, func(t *testing.T, p *peer, s suite, theirs bool) {
 		r := newRoom(t, p, s, theirs)
 		r.commit(r.pick(theirs), plan{}, r.newMember(!theirs), r.newMember(true), r.newMember(false))
 		for range 3 {

@@ -4,8 +4,7 @@
 //	node --import ./fixes.mjs peer.mjs
 //
 // Each fix must find its text as often as it says, so that a newer ts-mls, with
-// the fault mended or moved, fails at the start rather than quietly. None of
-// them touches how secrets are derived or what is signed.
+// the fault mended or moved, fails at the start rather than quietly.
 
 import { register } from "node:module"
 import { isMainThread } from "node:worker_threads"
@@ -27,6 +26,14 @@ const fixes = [
     file: "/ts-mls/dist/src/clientState.js",
     from: "const selfRemoved = mutatedTree[leafToNodeIndex(toLeafIndex(state.privatePath.leafIndex))] === undefined;",
     to: "const selfRemoved = grouped.remove.some((r) => r.proposal.remove.removed === state.privatePath.leafIndex);",
+  },
+  {
+    // RFC 9420 §12.4.2: the commit secret follows from the last path secret of the
+    // UpdatePath. Where the root stays blank, half of the tree being empty, ts-mls
+    // derives once more on the way to the root.
+    file: "/ts-mls/dist/src/pathSecrets.js",
+    from: 'const nextSecret = await deriveSecret(pathSecrets[currentIndex], "path", kdf);',
+    to: 'const last = pathSecrets[currentIndex]; const nextSecret = tree[nextIndex] === undefined ? last : await deriveSecret(last, "path", kdf);',
   },
   // RFC 9420 §12.4.3.2: the extension external_pub holds an HPKEPublicKey, which
   // is opaque<V>. ts-mls writes and reads the bare key, without its length.

@@ -60,6 +60,18 @@ const proposal = {
     proposalType: "psk",
     psk: { preSharedKeyId: { psktype: "external", pskId: bytes(p.id), pskNonce: c.cs.rng.randomBytes(c.cs.kdf.size) } },
   }),
+  resumption: (c) => ({
+    proposalType: "psk",
+    psk: {
+      preSharedKeyId: {
+        psktype: "resumption",
+        usage: "application",
+        pskGroupId: c.state.groupContext.groupId,
+        pskEpoch: c.state.groupContext.epoch,
+        pskNonce: c.cs.rng.randomBytes(c.cs.kdf.size),
+      },
+    },
+  }),
   extensions: (c, p) => ({
     proposalType: "group_context_extensions",
     groupContextExtensions: { extensions: extensions(p.extensions) },

@@ -2,6 +2,7 @@
 
 import { defaultCryptoProvider, getCiphersuiteFromName, nobleCryptoProvider } from "ts-mls"
 import { XWing } from "@hpke/hybridkem-x-wing"
+import { p256, p384, p521 } from "@noble/curves/nist.js"
 import { shake256 } from "@noble/hashes/sha3.js"
 
 const names = {
@@ -30,7 +31,10 @@ export async function suite(number, provider = "noble") {
 }
 
 async function resolve(number, provider) {
-  if (names[number]) return provider.getCiphersuiteImpl(getCiphersuiteFromName(names[number]))
+  if (names[number]) {
+    const impl = await provider.getCiphersuiteImpl(getCiphersuiteFromName(names[number]))
+    return { ...impl, signature: uncompressed(number, impl.signature) }
+  }
   const aead = hybrid[number]
   if (!aead) throw new Error("unknown cipher suite")
   const impl = await provider.getCiphersuiteImpl({
@@ -40,6 +44,20 @@ async function resolve(number, provider) {
     name: String(number),
   })
   return { ...impl, hpke: { ...impl.hpke, deriveKeyPair: deriveXWing } }
+}
+
+// RFC 9420 §5.1.1: an ECDSA public key is an uncompressed point. ts-mls verifies
+// with either form and makes compressed ones.
+function uncompressed(number, signature) {
+  const curve = { 2: p256, 5: p521, 7: p384 }[number]
+  if (!curve) return signature
+  return {
+    ...signature,
+    async keygen() {
+      const signKey = curve.utils.randomSecretKey()
+      return { signKey, publicKey: curve.getPublicKey(signKey, false) }
+    },
+  }
 }
 
 // KEM 0x647A has had two DeriveKeyPair functions. The library follows the older
