@@ -13,7 +13,7 @@ import (
 //     the way to the root.
 //   - §12.4.2: somebody removed does not notice it where the same commit puts a
 //     newcomer on the leaf.
-//   - §12.4.2: where the root stays blank, the commit secret is derived once too
+//   - §12.4.1: where the root stays blank, the commit secret is derived once too
 //     often.
 //   - §12.4.3.2: the extension external_pub is the bare key, without its length.
 //

@@ -28,7 +28,7 @@ const fixes = [
     to: "const selfRemoved = grouped.remove.some((r) => r.proposal.remove.removed === state.privatePath.leafIndex);",
   },
   {
-    // RFC 9420 §12.4.2: the commit secret follows from the last path secret of the
+    // RFC 9420 §12.4.1: the commit secret follows from the last path secret of the
     // UpdatePath. Where the root stays blank, half of the tree being empty, ts-mls
     // derives once more on the way to the root.
     file: "/ts-mls/dist/src/pathSecrets.js",
