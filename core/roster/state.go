@@ -22,8 +22,12 @@ const stateVersion = 1
 const (
 	// DefaultLimit is how many accounts a new group may have.
 	DefaultLimit = 256
-	// MaxLimit is the highest limit that a group may set.
-	MaxLimit = 1024
+	// MaxLimit is the highest limit that a group may set: the state of so many
+	// accounts fits MaxState.
+	MaxLimit = 384
+	// MaxState is the largest encoded state, bytes: it travels in each Welcome's
+	// wrapper, which must fit a door's entry.
+	MaxState = 32 << 10
 	// MaxName is the longest name, bytes.
 	MaxName = 128
 	// MaxRetention is the longest timer, seconds: ten years.
@@ -206,6 +210,9 @@ func (s State) Hash() [sha256.Size]byte { return sha256.Sum256(s.Encode()) }
 // ParseState reads and checks an encoded state.
 func ParseState(b []byte) (State, error) {
 	var s State
+	if len(b) > MaxState {
+		return State{}, refuse("a state that is larger than any")
+	}
 	if err := wire.Decode(b, &s); err != nil {
 		return State{}, fmt.Errorf("%w: the state could not be read: %w", ErrRefused, err)
 	}

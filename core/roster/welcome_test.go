@@ -335,3 +335,21 @@ func (w *world) raised(t *testing.T) State {
 	s.Put(w.dave.Chain, RoleMember)
 	return s
 }
+
+// TestLargestStateFits: the state of a group of MaxLimit accounts, with every
+// field at its longest, is no larger than MaxState.
+func TestLargestStateFits(t *testing.T) {
+	s := State{Version: stateVersion, ID: NewGroupID(), Kind: Group, Name: strings.Repeat("n", MaxName), Limit: MaxLimit, Retention: MaxRetention, Traced: true}
+	for i := range MaxLimit {
+		m := Member{Account: wire.AccountID{byte(i >> 8), byte(i), 1}, Role: RoleOwner, Position: identity.Position{Recovery: identity.MaxEntries, Length: identity.MaxEntries}}
+		s.Members = append(s.Members, m)
+	}
+	got, err := ParseState(s.Encode())
+	if err != nil || len(got.Members) != MaxLimit {
+		t.Errorf("%d bytes: %v", len(s.Encode()), err)
+	}
+	t.Logf("%d accounts take %d bytes", MaxLimit, len(s.Encode()))
+	if _, err := ParseState(make([]byte, MaxState+1)); err == nil || !strings.Contains(err.Error(), "larger than any") {
+		t.Errorf("an oversized state: got %v", err)
+	}
+}
