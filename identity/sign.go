@@ -28,6 +28,8 @@ const (
 	// LabelAnswer is for what a device answers through a door: removed,
 	// accepted, declined.
 	LabelAnswer Label = "hearth answer v1"
+	// LabelWrapper is for the wrapper around a Welcome (protocol §6).
+	LabelWrapper Label = "hearth welcome wrapper v1"
 )
 
 // labelled is what Sign and Verify cover.
