@@ -163,7 +163,7 @@ func ParseInvitation(s string) (Invitation, error) {
 	}
 	body, sum := b[:len(b)-checksumSize], b[len(b)-checksumSize:]
 	n := int(body[33])
-	if subtle.ConstantTimeCompare(sum, checksum(inviteLabel, server, body)) != 1 || n == 0 || n > MaxDoors || len(body) != 34+n*linkDoorSize {
+	if subtle.ConstantTimeCompare(sum, checksum(inviteLabel, server, body)) != 1 || n > MaxDoors || len(body) != 34+n*linkDoorSize {
 		return Invitation{}, badLink("the link's code was changed, or belongs to another server")
 	}
 	i := Invitation{Server: server, Account: wire.AccountID(body[1:33])}

@@ -100,6 +100,13 @@ func TestWrongInvitationsSayWhatIsWrong(t *testing.T) {
 	if _, err := ParseInvitation(server + invitePath + inviteEncoding.EncodeToString(append(b, checksum(deviceLabel, server, b)...))); err == nil {
 		t.Error("a device link's checksum is accepted")
 	}
+	many := Invitation{Server: server}
+	for range MaxDoors + 1 {
+		many.Doors = append(many.Doors, newLinkDoor())
+	}
+	if _, err := ParseInvitation(many.String()); err == nil {
+		t.Error("too many doors are accepted")
+	}
 	none := append(append([]byte{1}, make([]byte, 32)...), 0)
 	none = append(none, make([]byte, linkDoorSize)...)
 	if _, err := ParseInvitation(server + invitePath + inviteEncoding.EncodeToString(append(none, checksum(inviteLabel, server, none)...))); err == nil {
@@ -139,6 +146,14 @@ func TestDeviceLinkIsAnotherThing(t *testing.T) {
 		bad[n] = "ab"[b2i(bad[n] == 'a')]
 		if _, err := ParseDeviceLink(string(bad)); err == nil {
 			t.Fatalf("letter %d changed and accepted", n)
+		}
+	}
+	// Bits behind the last byte: another spelling of the same bytes.
+	last := strings.IndexByte("abcdefghijklmnopqrstuvwxyz234567", code[len(code)-1])
+	for spare := 1; spare < 8; spare++ {
+		bad := code[:len(code)-1] + string("abcdefghijklmnopqrstuvwxyz234567"[last^spare])
+		if _, err := ParseDeviceLink(bad); err == nil {
+			t.Fatalf("a second spelling is accepted")
 		}
 	}
 	// The code of one, put into the scheme of the other, is refused.
