@@ -134,3 +134,13 @@ func seedKeyPackage(tb testing.TB) *KeyPackage {
 	}
 	return k
 }
+
+// An element without length would be read for ever.
+func TestCodecElementWithoutLength(t *testing.T) {
+	d := decoder{b: []byte{1, 7}}
+	calls := 0
+	d.list(func(*decoder) { calls++ })
+	if d.err == nil || calls != 1 {
+		t.Errorf("error %v after %d calls", d.err, calls)
+	}
+}

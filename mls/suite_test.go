@@ -236,3 +236,55 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		t.Error("a copy survives the wipe")
 	}
 }
+
+// Keys that are none are refused by every operation, without a panic.
+func TestSuitesRefuseKeysThatAreNone(t *testing.T) {
+	for _, s := range Suites() {
+		p, err := s.params()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range [][]byte{nil, {1}, make([]byte, 31), make([]byte, 4000)} {
+			if _, _, err := p.encryptWithLabel(key, "l", nil, nil); !errors.Is(err, errPublicKey) {
+				t.Errorf("%v: encrypt: %v", s, err)
+			}
+			if _, _, err := p.exportToExternal(key); !errors.Is(err, errPublicKey) {
+				t.Errorf("%v: export to: %v", s, err)
+			}
+			if _, err := p.exportFromExternal(key, key); !errors.Is(err, errHPKEOpen) {
+				t.Errorf("%v: export from: %v", s, err)
+			}
+			if _, err := p.publicOf(key); err == nil {
+				t.Errorf("%v: a private key of %d bytes is accepted", s, len(key))
+			}
+			if _, err := NewSignatureKey(s, key); !errors.Is(err, errSignatureKey) {
+				t.Errorf("%v: signature key: %v", s, err)
+			}
+			if _, err := p.signWithLabel(key, "l", nil); !errors.Is(err, errSignatureKey) {
+				t.Errorf("%v: sign: %v", s, err)
+			}
+			if p.verifyWithLabel(key, "l", nil, key) == nil {
+				t.Errorf("%v: a signature verifies under no key", s)
+			}
+		}
+		priv, _, err := p.generateKeyPair()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.exportFromExternal(priv, []byte{1}); !errors.Is(err, errHPKEOpen) {
+			t.Errorf("%v: export from a short KEM output: %v", s, err)
+		}
+	}
+	key, err := GenerateSignatureKey(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []Suite{2, 3, 4, 0} {
+		if _, _, err := NewKeyPackage(s, Member{Credential: BasicCredential(nil), SignatureKey: key}, Lifetime{}, nil); !errors.Is(err, ErrInvalid) {
+			t.Errorf("suite %d takes a key of suite 1: %v", s, err)
+		}
+	}
+	if _, _, err := NewKeyPackage(1, Member{Credential: BasicCredential(nil)}, Lifetime{}, nil); !errors.Is(err, errSignatureKey) {
+		t.Errorf("no signature key: %v", err)
+	}
+}
