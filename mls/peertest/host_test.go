@@ -75,7 +75,7 @@ func extensionsOf(list []extension) []mls.Extension {
 }
 
 func external(id []byte) mls.PSK {
-	return mls.PSK{ID: mls.PSKID{Type: mls.PSKExternal, ID: id}, Secret: psks[string(id)]}
+	return mls.NewPSK(mls.PSKID{Type: mls.PSKExternal, ID: id}, psks[string(id)])
 }
 
 func allPSKs() []mls.PSK {
