@@ -365,6 +365,9 @@ func TestRefusedRights(t *testing.T) {
 		}, "role changed"},
 		"the last owner steps down":        {alice0, func(t *testing.T, w *world, d *draft) { d.after.SetRole(w.alice.id(), RoleMember) }, "a group has an owner"},
 		"a role that there is not":         {alice0, func(t *testing.T, w *world, d *draft) { d.after.SetRole(w.dave.id(), 4) }, "a role that there is not"},
+		"a state of another version":       {alice0, func(t *testing.T, w *world, d *draft) { d.after.Version = 2 }, "a state of another version"},
+		"another kind":                     {alice0, func(t *testing.T, w *world, d *draft) { d.after.Kind = 4 }, "a kind of conversation that there is not"},
+		"an account at no position":        {alice0, func(t *testing.T, w *world, d *draft) { d.after.Members[0].Position.Length = 0 }, "without a chain position"},
 		"more accounts than the limit":     {alice0, func(t *testing.T, w *world, d *draft) { d.after.Limit = 3 }, "more accounts than the size limit"},
 		"a limit of none":                  {alice0, func(t *testing.T, w *world, d *draft) { d.after.Limit = 0 }, "limit out of range"},
 		"a limit beyond all":               {alice0, func(t *testing.T, w *world, d *draft) { d.after.Limit = MaxLimit + 1 }, "limit out of range"},
@@ -448,6 +451,20 @@ func TestRefusedEvidence(t *testing.T) {
 		"a leave of a stranger": {dave5, func(t *testing.T, w *world, d *draft) {
 			d.evidence = append(d.evidence, w.leave(w.erin, w.erin.devices[0]))
 		}, "not in the roster"},
+		"a request by an account that this commit adds": {alice0, func(t *testing.T, w *world, d *draft) {
+			k := w.erin.devices[0]
+			d.after.Put(w.erin.Chain, RoleMember)
+			d.chains = append(d.chains, w.erin.Chain)
+			d.evidence = append(d.evidence, w.rejoin(w.erin, k, d.add(w.erin, k, free)))
+		}, "evidence of an account that is not in the roster"},
+		"evidence of another version": {dave5, func(t *testing.T, w *world, d *draft) {
+			goes(d)
+			body := wire.Encode(leave{Version: 2, Conversation: w.state.ID, Account: w.carol.id(), Device: w.carol.devices[0].ID(), Position: w.carol.Chain.Position()})
+			d.evidence = append(d.evidence, Evidence{Kind: EvidenceLeave, Body: body, Signature: w.carol.devices[0].Sign(identity.LabelLeave, body)})
+		}, "evidence of another version"},
+		"more evidence than a change may carry": {dave5, func(t *testing.T, w *world, d *draft) {
+			d.evidence = make([]Evidence, MaxLimit+1)
+		}, "carries too much"},
 		"a leave that is not carried out": {dave5, func(t *testing.T, w *world, d *draft) {
 			d.evidence = append(d.evidence, w.leave(w.carol, w.carol.devices[0], 3, 4))
 		}, "proves nothing"},

@@ -3,6 +3,7 @@ package roster
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 
 	"hearth/identity"
@@ -206,6 +207,22 @@ func TestParseRejoinRefuses(t *testing.T) {
 	if _, _, err := ParseRejoin(good.Encode(), chain); err != nil {
 		t.Fatal(err)
 	}
+	for name, b := range map[string][]byte{"nothing": nil, "a trailing byte": append(good.Encode(), 0)} {
+		if _, _, err := ParseRejoin(b, chain); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "could not be read") {
+			t.Errorf("%s: got %v, want it unread", name, err)
+		}
+		if _, err := ParseEvidence(b); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "could not be read") {
+			t.Errorf("%s for evidence: got %v, want it unread", name, err)
+		}
+	}
+	if _, err := good.Evidence.ReadLeave(chain); err == nil || !strings.Contains(err.Error(), "a leave that is none") {
+		t.Errorf("a request read as a leave: got %v", err)
+	}
+	told := good
+	told.Evidence = newWorld(t).leave(p, k)
+	if _, _, err := ParseRejoin(told.Encode(), chain); err == nil || !strings.Contains(err.Error(), "rejoin that is none") {
+		t.Errorf("a leave read as a request: got %v", err)
+	}
 	revoked := newPerson(t, 1)
 	revoked.Created, revoked.devices = p.Created, p.devices
 	revoked.revoke(t, k)
@@ -217,7 +234,6 @@ func TestParseRejoinRefuses(t *testing.T) {
 		"another KeyPackage":       {func(q *RejoinRequest) { q.KeyPackage = other.Marshal() }, chain},
 		"no KeyPackage":            {func(q *RejoinRequest) { q.KeyPackage = nil }, chain},
 		"another signature":        {func(q *RejoinRequest) { q.Evidence.Signature = k.Sign(identity.LabelLeave, q.Evidence.Body) }, chain},
-		"a leave":                  {func(q *RejoinRequest) { q.Evidence = newWorld(t).leave(p, k) }, chain},
 		"a device since revoked":   {func(*RejoinRequest) {}, func(wire.AccountID) (*identity.Chain, bool) { return revoked.Chain, true }},
 		"an account nobody knows":  {func(*RejoinRequest) {}, func(wire.AccountID) (*identity.Chain, bool) { return nil, false }},
 		"another account's chain":  {func(*RejoinRequest) {}, func(wire.AccountID) (*identity.Chain, bool) { return newPerson(t, 1).Chain, true }},

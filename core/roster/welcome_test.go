@@ -247,6 +247,16 @@ func TestPropose(t *testing.T) {
 	if _, err = w.Propose(w.State(), []*identity.Chain{w.erin.Chain}); !errors.Is(err, ErrRefused) {
 		t.Error("a stranger's chain went in")
 	}
+	fork, _, err := mustPrefix(t, w.alice.Chain, 1).MoveServer(w.alice.Device, "https://b.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = w.Propose(w.State(), []*identity.Chain{fork}); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "forks") {
+		t.Errorf("a forked chain went in: %v", err)
+	}
+	if _, err = w.NewLeave(w.erin.devices[0], w.erin.id()); !errors.Is(err, ErrRefused) {
+		t.Errorf("a stranger leaves: %v", err)
+	}
 	if _, err = w.Propose(s, []*identity.Chain{w.erin.Chain, w.erin.Chain}); !errors.Is(err, ErrRefused) {
 		t.Error("a chain went in twice")
 	}
@@ -308,7 +318,8 @@ func TestCheckAndParse(t *testing.T) {
 	ghost := identity.NewDeviceKey()
 	for name, change := range map[string]func(*stored){
 		"another version":        func(s *stored) { s.Version = 9 },
-		"a chain less":           func(s *stored) { s.Chains = s.Chains[1:] },
+		"a chain less":           func(s *stored) { s.Chains = s.Chains[:3] },
+		"a chain more":           func(s *stored) { s.Chains = append(s.Chains, w.erin.Chain.Entries()) },
 		"chains swapped":         func(s *stored) { s.Chains[0], s.Chains[1] = s.Chains[1], s.Chains[0] },
 		"a shorter chain":        func(s *stored) { s.State = w.raised(t).Encode() },
 		"a ghost's key":          func(s *stored) { s.Leaves[2].Key = ghost.Public() },
@@ -351,5 +362,39 @@ func TestLargestStateFits(t *testing.T) {
 	t.Logf("%d accounts take %d bytes", MaxLimit, len(s.Encode()))
 	if _, err := ParseState(make([]byte, MaxState+1)); err == nil || !strings.Contains(err.Error(), "larger than any") {
 		t.Errorf("an oversized state: got %v", err)
+	}
+}
+
+// TestLeavesAreBounded: no more leaves than a room has seats.
+func TestLeavesAreBounded(t *testing.T) {
+	w := &world{nodes: map[mls.LeafIndex]*mls.LeafNode{}}
+	var people []*person
+	for range wire.MaxSeats / identity.MaxDevices {
+		people = append(people, newPerson(t, identity.MaxDevices))
+	}
+	people = append(people, newPerson(t, 1))
+	s := NewGroup(NewGroupID(), "many", people[0].Chain, 0)
+	var members []mls.MemberInfo
+	var chains [][][]byte
+	for _, p := range people {
+		role := RoleMember
+		if p == people[0] {
+			role = RoleOwner
+		}
+		s.Put(p.Chain, role)
+		chains = append(chains, p.Chain.Entries())
+		for _, k := range p.devices {
+			members = append(members, mls.MemberInfo{Index: mls.LeafIndex(len(members)), Leaf: p.node(k)})
+		}
+	}
+	var err error
+	if w.Roster, err = JudgeWelcome(s.Encode(), Extensions(s), members[:wire.MaxSeats], chains); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := JudgeWelcome(s.Encode(), Extensions(s), members, chains); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "more leaves") {
+		t.Errorf("a leaf too many in a Welcome: got %v", err)
+	}
+	if _, err := w.Judge(w.commit(0, func(d *draft) { d.Added = members[wire.MaxSeats:] })); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "more leaves") {
+		t.Errorf("a leaf too many in a commit: got %v", err)
 	}
 }
