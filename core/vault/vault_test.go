@@ -450,3 +450,52 @@ func TestClosedVaultIsLocked(t *testing.T) {
 	wantCode(t, v.Commit(ctx, b), wire.Locked)
 	wantCode(t, v.Sweep(ctx, start, nil), wire.Locked)
 }
+
+// narrow fails a test when a step holds more than a bounded number of records.
+type narrow struct {
+	t *testing.T
+	*vaulttest.Memory
+	most, applies int
+}
+
+func (d *narrow) Scan(ctx context.Context, prefix, after string, limit int) ([]string, [][]byte, error) {
+	d.most = max(d.most, limit)
+	return d.Memory.Scan(ctx, prefix, after, limit)
+}
+
+func (d *narrow) GetMany(ctx context.Context, keys []string) ([][]byte, error) {
+	d.most = max(d.most, len(keys))
+	return d.Memory.GetMany(ctx, keys)
+}
+
+func (d *narrow) Apply(ctx context.Context, puts map[string][]byte, deletes []string) error {
+	d.most = max(d.most, len(puts)+len(deletes))
+	d.applies++
+	return d.Memory.Apply(ctx, puts, deletes)
+}
+
+func TestSweepHoldsABoundedNumberOfRecords(t *testing.T) {
+	disk, key := &narrow{t: t, Memory: &vaulttest.Memory{}}, &vaulttest.Key{}
+	v := open(t, disk, key, start)
+	before := disk.Len()
+	for i := range 50 {
+		b := v.Batch()
+		for j := range 100 {
+			b.PutUntil(fmt.Sprintf("m/%d/%d", i, j), []byte("text"), start.Add(time.Minute))
+		}
+		if err := v.Commit(ctx, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	disk.most, disk.applies = 0, 0
+	// A start a month later: everything is due at once.
+	if names := sweep(t, v, start.Add(31*day)); len(names) != 5000 {
+		t.Errorf("removed %d", len(names))
+	}
+	if disk.most > 1100 || disk.applies < 5 {
+		t.Errorf("%d records in one step, %d steps", disk.most, disk.applies)
+	}
+	if disk.Len() != before {
+		t.Errorf("%d records are left, want %d", disk.Len(), before)
+	}
+}
