@@ -36,7 +36,7 @@ type snapshot struct {
 //
 // It is called by one goroutine at a time. It does not stop half way: a change
 // taken from memory must reach the disk.
-func (r *Rooms) checkpoint(ctx context.Context) error {
+func (r *Rooms) checkpoint(ctx context.Context) (err error) {
 	ctx = context.WithoutCancel(ctx)
 	now := r.cfg.Now().Unix()
 	last, bytes := r.j.rotate()
@@ -45,6 +45,9 @@ func (r *Rooms) checkpoint(ctx context.Context) error {
 	}
 	list := r.takeDirty()
 	defer func() {
+		if err != nil {
+			r.refuse(asWire(err)) // before a room whose changes were not written leaves memory
+		}
 		for _, rm := range list {
 			r.put(rm)
 		}

@@ -39,7 +39,7 @@ func (r *Rooms) create(ctx context.Context, id wire.RoomID, c *createChange, don
 	if c.Door {
 		first = wire.Appended{}
 	}
-	rm, err := r.get(ctx, id, true)
+	rm, err := r.enter(ctx, id, true)
 	if err != nil {
 		done(wire.Appended{}, err)
 		return
@@ -118,9 +118,9 @@ func (r *Rooms) mayGrow() error {
 	return nil
 }
 
-// open pins a room that is there, or says that it is gone or denied.
+// use pins a room that is there, or says that it is gone or denied.
 func (r *Rooms) use(ctx context.Context, id wire.RoomID, door bool) (*room, error) {
-	rm, err := r.get(ctx, id, false)
+	rm, err := r.enter(ctx, id, false)
 	if err != nil {
 		return nil, err
 	}

@@ -173,40 +173,44 @@ func (r *Rooms) recover(ctx context.Context) error {
 // of a failed write.
 func (r *Rooms) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	failed := make(chan error, 1)
+	var failure error
+	failed := make(chan struct{})
 	published := make(chan batch, 4)
 	wg.Go(func() { r.publish(published) })
-	wg.Go(func() { defer close(published); failed <- r.writeJournal(published) })
+	wg.Go(func() {
+		defer close(published)
+		failure = r.writeJournal(published, func() { close(failed) })
+	})
 	err := r.keep(ctx, failed)
+	if err != nil {
+		r.refuse(asWire(err))
+	}
 	r.refuse(ErrClosed)
 	r.queue.close()
 	wg.Wait()
-	if err == nil {
-		err = <-failed
-	}
-	if err != nil {
+	if err = errors.Join(err, failure); err != nil {
 		return asWire(err)
 	}
 	return asWire(r.checkpoint(ctx))
 }
 
 // keep checkpoints when there is reason to, sweeps when something expires, and
-// waits otherwise.
-func (r *Rooms) keep(ctx context.Context, failed chan error) error {
+// waits otherwise. failed is closed when a write of the journal has failed: from
+// then on what memory holds is not brought to disk any more.
+func (r *Rooms) keep(ctx context.Context, failed <-chan struct{}) error {
 	for {
 		timer := time.NewTimer(r.untilSweep())
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return nil
-		case err := <-failed:
-			failed <- err
+		case <-failed:
 			timer.Stop()
-			return err
+			return nil
 		case <-timer.C:
 		case <-r.wake:
 			timer.Stop()
-			if !r.pause(ctx) {
+			if !r.pause(ctx, failed) {
 				return nil
 			}
 		}
@@ -220,7 +224,7 @@ func (r *Rooms) keep(ctx context.Context, failed chan error) error {
 }
 
 // pause waits for the checkpoint interval, or less when the journal is long.
-func (r *Rooms) pause(ctx context.Context) bool {
+func (r *Rooms) pause(ctx context.Context, failed <-chan struct{}) bool {
 	timer := time.NewTimer(r.cfg.CheckpointEvery)
 	defer timer.Stop()
 	for r.j.backlog() < r.cfg.JournalBytes {
@@ -228,6 +232,8 @@ func (r *Rooms) pause(ctx context.Context) bool {
 		case <-timer.C:
 			return true
 		case <-r.wake:
+		case <-failed:
+			return false
 		case <-ctx.Done():
 			return false
 		}
@@ -299,6 +305,19 @@ func (r *Rooms) get(ctx context.Context, id wire.RoomID, make bool) (*room, erro
 		}
 		return nil, err
 	}
+}
+
+// enter is get for requests: once the store has failed, what memory and SQLite
+// say no longer counts.
+func (r *Rooms) enter(ctx context.Context, id wire.RoomID, make bool) (*room, error) {
+	rm, err := r.get(ctx, id, make)
+	if failed := r.failure(); failed != nil {
+		if err == nil {
+			r.put(rm)
+		}
+		return nil, failed
+	}
+	return rm, err
 }
 
 // put undoes get's pin; a room that nothing holds leaves memory.

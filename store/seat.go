@@ -36,7 +36,7 @@ func (o *OpenSeat) end(n wire.Number, code wire.Code) {
 // OpenSeat begins to read a seat. wake is called, under locks, whenever there
 // may be something new; tag comes back in Tag.
 func (r *Rooms) OpenSeat(ctx context.Context, req *wire.SeatOpen, tag any, wake func()) (*OpenSeat, wire.SeatOpened, error) {
-	rm, err := r.get(ctx, req.Room, false)
+	rm, err := r.enter(ctx, req.Room, false)
 	if err != nil {
 		return nil, wire.SeatOpened{}, err
 	}
@@ -266,7 +266,7 @@ func (r *Rooms) Rename(ctx context.Context, req *wire.SeatRename, done Done) {
 		done(wire.Appended{}, errInput("a seat's new name does not fit its room"))
 		return
 	}
-	rm, err := r.get(ctx, req.Room, false)
+	rm, err := r.enter(ctx, req.Room, false)
 	if err != nil {
 		done(wire.Appended{}, err)
 		return

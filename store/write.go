@@ -86,8 +86,9 @@ func (q *queue) take() []item {
 }
 
 // writeJournal is the one writer of the journal. It returns nil when the queue is
-// closed and empty, or the first error, after which it fails what is queued.
-func (r *Rooms) writeJournal(out chan<- batch) error {
+// closed and empty, or the first error, which it tells by failed before it fails
+// what is queued.
+func (r *Rooms) writeJournal(out chan<- batch, failed func()) error {
 	var buf []byte
 	for {
 		items := r.queue.take()
@@ -95,24 +96,26 @@ func (r *Rooms) writeJournal(out chan<- batch) error {
 			return nil
 		}
 		buf = buf[:0]
+		records := int64(0)
 		for _, it := range items {
 			buf = append(buf, it.record...)
+			if it.record != nil {
+				records++
+			}
 		}
 		var err error
 		if len(buf) > 0 {
 			r.awaitCheckpoint()
 			err = r.j.append(buf)
 		}
-		for _, it := range items {
-			if err == nil && it.record != nil {
-				r.records.Add(1)
-			}
-		}
 		if cap(buf) > 2*batchBytes {
 			buf = nil
 		}
-		if err != nil {
+		if err == nil {
+			r.records.Add(records)
+		} else {
 			r.refuse(asWire(err))
+			failed()
 			r.queue.close()
 		}
 		out <- batch{items, err}
