@@ -18,6 +18,7 @@ type CommitOptions struct {
 	PSKs            []PSK
 	ReInit          *ReInit
 	ByReference     [][]byte // ProposalRefs of proposals sent by themselves, in the order given
+	ReferencedPSKs  []PSK    // the keys that PSK proposals among ByReference name
 	// NoPath leaves our path as it is where the RFC allows it (§12.4: only
 	// Adds, PSKs, custom proposals or a ReInit).
 	NoPath bool
@@ -106,7 +107,7 @@ func (g *Group) Commit(o CommitOptions) (*PendingCommit, error) {
 	if err := a.sign(g.p, g.sig, &g.ctx); err != nil {
 		return nil, err
 	}
-	sch, err := t.finish(a, g.keys.init, commitSecret, g.psks(o.PSKs))
+	sch, err := t.finish(a, g.keys.init, commitSecret, g.psks(slices.Concat(o.PSKs, o.ReferencedPSKs)))
 	if err != nil {
 		return nil, err
 	}

@@ -231,6 +231,44 @@ func TestStagedSideBySide(t *testing.T) {
 	staged[1].Apply() // twice is once
 	a.say("done", b, c)
 	b.say("next", a, c)
+	c.say("and me", a, b)
+}
+
+// A ratchet ends at the greatest generation: it is used once, and there is none
+// after it.
+func TestRatchetEnd(t *testing.T) {
+	people := testGroup(t, X25519_AES128GCM_SHA256_Ed25519, 2, Limits{})
+	a, b := people[0], people[1]
+	for _, p := range people {
+		r, err := p.g.secrets.derive(0, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.application.next = 1<<32 - 2
+	}
+	a.say("last but one", b)
+	msg, err := a.g.Encrypt([]byte("last"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.g.Encrypt([]byte("beyond"), 0); !errors.Is(err, ErrGenerationsSpent) {
+		t.Errorf("beyond the last generation: got %v, want ErrGenerationsSpent", err)
+	}
+	if s := b.read(msg); s.Generation() != 1<<32-1 {
+		t.Errorf("got generation %d", s.Generation())
+	}
+	if _, err := b.g.Process(msg); !errors.Is(err, ErrGenerationUsed) {
+		t.Errorf("the last message again: got %v, want ErrGenerationUsed", err)
+	}
+	for _, p := range people {
+		g, err := ParseGroup(p.g.MarshalEpoch(), p.g.MarshalRatchets())
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.g = g
+	}
+	a.commit(CommitOptions{}, b) // commits have a ratchet of their own
+	a.say("a new start", b)
 }
 
 // No value of this package prints a secret, whatever the verb.

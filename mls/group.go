@@ -300,6 +300,9 @@ func (g *Group) retire(keep *Group) {
 func (g *Group) forget() {
 	for i := range g.pending {
 		clear(g.pending[i].leafKey)
+		if k := g.pending[i].sigKey; k != nil {
+			k.Wipe()
+		}
 	}
 	for i := range g.past {
 		clear(g.past[i].secret)

@@ -106,6 +106,64 @@ func TestPSKs(t *testing.T) {
 	sameEpoch(t, a, b, c, d)
 }
 
+// A PSK proposed by one member, a ReInit likewise, and a pending commit with
+// both kinds of reference that survives a restart.
+func TestReferencedPSK(t *testing.T) {
+	people := testGroup(t, X25519_AES128GCM_SHA256_Ed25519, 3, openLimits)
+	a, b, c := people[0], people[1], people[2]
+	psk := NewPSK(PSKID{Type: PSKExternal, ID: []byte("shared")}, []byte("a secret they have"))
+	msg, ref, err := b.g.Propose(Proposal{Type: ProposalPSK, PSK: psk.ID}, ProposeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.read(msg)
+	c.read(msg)
+	key, err := GenerateSignatureKey(b.key.suite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	msg, up, err := b.g.ProposeUpdate(ProposeOptions{Leaf: &LeafChange{SignatureKey: key, Extensions: []Extension{}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.read(msg)
+	c.read(msg)
+	if _, err := a.g.Commit(CommitOptions{ByReference: [][]byte{ref}}); !errors.Is(err, ErrPSKUnknown) {
+		t.Errorf("committing an unknown PSK: got %v, want ErrPSKUnknown", err)
+	}
+	pc, err := a.g.Commit(CommitOptions{ByReference: [][]byte{ref, up}, ReferencedPSKs: []PSK{psk}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.g, err = ParseGroup(a.g.MarshalEpoch(), a.g.MarshalRatchets()); err != nil {
+		t.Fatal(err)
+	}
+	if pc, err = a.g.ParsePendingCommit(pc.Marshal()); err != nil {
+		t.Fatal(err)
+	}
+	// Looked at and dropped, then looked at again: our own Update's keys stay.
+	st, err := b.g.Process(pc.Message(), WithPSKs(psk))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st.Discard()
+	for _, p := range []*person{b, c} {
+		st, err := p.g.Process(pc.Message(), WithPSKs(psk))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ch := st.Changes(); len(ch.PSKs) != 1 || len(ch.ByReference) != 2 || !ch.Path {
+			t.Errorf("changes: got %d PSKs, %d by reference, path %v", len(ch.PSKs), len(ch.ByReference), ch.Path)
+		}
+		p.g = st.Apply()
+	}
+	a.g = pc.Staged().Apply()
+	sameEpoch(t, a, b, c)
+	b.say("with the new key", a, c)
+	b.commit(CommitOptions{}, a, c)
+	sameEpoch(t, a, b, c)
+}
+
 // A re-initialised group goes on in another suite, RFC 9420 §11.2.
 func TestReInit(t *testing.T) {
 	people := testGroup(t, X25519_AES128GCM_SHA256_Ed25519, 2, Limits{})

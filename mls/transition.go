@@ -120,7 +120,10 @@ func (t *transition) finish(a *authenticatedContent, initSecret, commitSecret []
 	keys, encryption := newEpochKeys(p, joiner, psk, ctx)
 	next := &Group{p: p, limits: g.limits, ctx: t.ctx, tree: t.tree, own: t.own, priv: t.priv, sig: g.sig, reinit: t.plan.reinit}
 	if t.ownUpdate != nil && t.ownUpdate.sigKey != nil {
-		next.sig = t.ownUpdate.sigKey
+		// A copy: the proposal stays pending if this transition is dropped.
+		if next.sig, err = NewSignatureKey(p.suite, t.ownUpdate.sigKey.priv.bytes()); err != nil {
+			return nil, err
+		}
 	}
 	next.enter(keys, encryption)
 	next.remember(g)
