@@ -338,9 +338,11 @@ func TestEarliestEndWins(t *testing.T) {
 	if got := m.End(at(0), time.Time{}, day); !got.Equal(at(day)) {
 		t.Errorf("without a time of sending: got %v", got)
 	}
-	m.Extensions = Extensions{KeySent: encode(uint64(1) << 63)}
-	if at, ok := m.Sent(); ok {
-		t.Errorf("a time beyond all years: %v", at)
+	for _, bad := range []any{uint64(1) << 63, uint64(1) << 60, -1, "noon"} {
+		m.Extensions = Extensions{KeySent: encode(bad)}
+		if at, ok := m.Sent(); ok {
+			t.Errorf("a time of sending from %v: %v", bad, at)
+		}
 	}
 }
 

@@ -128,11 +128,6 @@ func next[T any](f *fields) (v T) {
 		f.err = errForm
 		return v
 	}
-	// null would leave any value as it was.
-	if f.items[0][0] == 0xf6 || f.items[0][0] == 0xf7 {
-		f.err = errForm
-		return v
-	}
 	f.err = decMode.Unmarshal(f.items[0], &v)
 	f.items = f.items[1:]
 	return v
@@ -175,13 +170,8 @@ func parsePart(b []byte, depth int, left *int) (p Part, err error) {
 	default:
 		return p, errForm
 	}
-	if f.err != nil {
-		return p, f.err
-	}
-	if len(f.items) != 0 {
-		return p, errForm
-	}
-	return p, nil
+	// Items that are left over, and nulls, don't encode again as they came.
+	return p, f.err
 }
 
 func checkPart(p Part, depth int, left *int) error {

@@ -169,6 +169,27 @@ func TestNothingLiesInClear(t *testing.T) {
 	}
 }
 
+func TestDiskTellsNeitherLengthsNorWhatEndsTogether(t *testing.T) {
+	disk, key := &vaulttest.Memory{}, &vaulttest.Key{}
+	v := open(t, disk, key, start)
+	for i := range 40 {
+		put(t, v, fmt.Sprintf("m/%02d", i), strings.Repeat("x", i), start.Add(30*day))
+	}
+	sizes, marks := map[int]bool{}, map[string]bool{}
+	disk.Change(func(k string, value []byte) []byte {
+		if k[0] == 'r' {
+			sizes[len(value)], marks[string(value[1:9])] = true, true
+		}
+		return value
+	})
+	if len(sizes) != 1 {
+		t.Errorf("short texts have %d sizes on the disk", len(sizes))
+	}
+	if len(marks) != 40 {
+		t.Errorf("records of one day share a mark: %d marks of 40", len(marks))
+	}
+}
+
 func TestShortTimerEndsOnItsSecond(t *testing.T) {
 	disk, key := &vaulttest.Memory{}, &vaulttest.Key{}
 	v := open(t, disk, key, start)
