@@ -196,10 +196,10 @@ func Parse(b []byte) (*Message, error) {
 }
 
 var (
-	errTooLong  = errors.New("too long")
-	errTooMany  = errors.New("too many parts, extensions, or levels")
-	errForm     = errors.New("not the form of the draft")
-	errAmbigous = errors.New("not the deterministic encoding")
+	errTooLong   = errors.New("too long")
+	errTooMany   = errors.New("too many parts, extensions, or levels")
+	errForm      = errors.New("not the form of the draft")
+	errAmbiguous = errors.New("not the deterministic encoding")
 )
 
 func refused(cause error) error {
@@ -237,7 +237,7 @@ func parse(b []byte) (*Message, error) {
 		return nil, err
 	}
 	if !bytes.Equal(m.marshal(), b) {
-		return nil, errAmbigous
+		return nil, errAmbiguous
 	}
 	return m, nil
 }

@@ -94,7 +94,7 @@ func ParseEnvelope(b []byte) (Envelope, error) {
 		return Envelope{}, refused(err)
 	}
 	if !bytes.Equal(encode(e), b) {
-		return Envelope{}, refused(errAmbigous)
+		return Envelope{}, refused(errAmbiguous)
 	}
 	if e.Version > EnvelopeVersion {
 		return Envelope{}, &wire.Error{Code: wire.Unsupported, Message: "a message came from a newer version of hearth", Next: "update this client"}
