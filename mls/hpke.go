@@ -2,6 +2,7 @@ package mls
 
 import (
 	"crypto/hpke"
+	"crypto/mlkem"
 	"crypto/rand"
 )
 
@@ -113,22 +114,58 @@ func (p *suiteParams) publicOf(priv []byte) ([]byte, error) {
 	return key.PublicKey().Bytes(), nil
 }
 
-// publicKey reads an HPKE public key. It refuses what nobody could encrypt to:
-// one such leaf would make every later commit of the group fail.
+// publicKey reads an HPKE public key to encrypt to.
 func (p *suiteParams) publicKey(pub []byte) (hpke.PublicKey, error) {
+	if err := p.checkPublicKey(pub); err != nil {
+		return nil, err
+	}
 	key, err := p.kem.NewPublicKey(pub)
-	if err != nil || p.lowOrder(pub) {
+	if err != nil {
 		return nil, errPublicKey
 	}
 	return key, nil
 }
 
+// checkPublicKey refuses what nobody could encrypt to: one such key in a tree
+// would make later commits of the group fail. It costs less than publicKey,
+// which for X-Wing expands a matrix that only encryption needs: a joiner checks
+// every key of the tree, and encrypts to none.
+func (p *suiteParams) checkPublicKey(pub []byte) error {
+	if p.kem.ID() != kemXWing {
+		if _, err := p.kem.NewPublicKey(pub); err != nil || p.lowOrder(pub) {
+			return errPublicKey
+		}
+		return nil
+	}
+	if len(pub) != mlkem.EncapsulationKeySize768+32 || !reduced(pub[:mlkem.EncapsulationKeySize768-32]) || p.lowOrder(pub) {
+		return errPublicKey
+	}
+	return nil
+}
+
+// reduced is the modulus check of FIPS 203 §7.2: the numbers of an ML-KEM public
+// key, 12 bits each, lie below q.
+func reduced(b []byte) bool {
+	const q = 3329
+	for ; len(b) >= 3; b = b[3:] {
+		if uint16(b[0])|uint16(b[1]&0x0f)<<8 >= q || uint16(b[1])>>4|uint16(b[2])<<4 >= q {
+			return false
+		}
+	}
+	return true
+}
+
+// The two KEMs with an X25519 key in them, by their HPKE numbers.
+const (
+	kemX25519 = 0x0020
+	kemXWing  = 0x647a
+)
+
 // lowOrder finds the X25519 points with which every Diffie-Hellman result is
 // zero; RFC 9180 §7.1.4 makes encryption to them fail. In X-Wing the point is at
 // the key's end.
 func (p *suiteParams) lowOrder(pub []byte) bool {
-	const x25519, xwing = 0x0020, 0x647a
-	if id := p.kem.ID(); (id != x25519 && id != xwing) || len(pub) < 32 {
+	if id := p.kem.ID(); (id != kemX25519 && id != kemXWing) || len(pub) < 32 {
 		return false
 	}
 	point := [32]byte(pub[len(pub)-32:])

@@ -97,7 +97,7 @@ func (k *KeyPackage) Verify() error {
 			return invalid("§10", "a KeyPackage carries an extension that its capabilities lack")
 		}
 	}
-	if _, err := p.publicKey(k.InitKey); err != nil {
+	if err := p.checkPublicKey(k.InitKey); err != nil {
 		return err
 	}
 	// RFC 9420 §10.1: one key for both would tie the Welcome's secrecy to the

@@ -312,8 +312,32 @@ func init() {
 			return w.keys[5].current(t).join(t, own, signer, bend(w.p, clone(c.secretFor(5))))
 		}
 	}
+	// kept offers bent secrets of a KeyPackage back.
+	kept := func(bend func(b []byte) []byte) func(testing.TB) error {
+		return func(tb testing.TB) error {
+			key, err := GenerateSignatureKey(1)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			_, s, err := NewKeyPackage(1, Member{Credential: BasicCredential(nil), SignatureKey: key}, Lifetime{}, nil)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			_, err = ParseKeyPackageSecrets(bend(s.Marshal()))
+			return err
+		}
+	}
 	keep := func(_ *suiteParams, secret []byte) []byte { return secret }
 	brokenKeys = []broken{
+		{"§10", "stored KeyPackage secrets of an unknown format", "unknown format", kept(func(b []byte) []byte { b[0] = 9; return b })},
+		{"§10", "stored KeyPackage secrets with a byte after them", "bytes follow", kept(func(b []byte) []byte { return append(b, 0) })},
+		{"§10", "stored KeyPackage secrets cut short", "ends inside", kept(func(b []byte) []byte { return b[:len(b)-1] })},
+		{"§10", "stored KeyPackage secrets of a suite that we do not have", "not supported",
+			kept(func(b []byte) []byte { b[2] = 4; return b })},
+		{"§10", "stored KeyPackage secrets of a suite with other keys", "not one of the suite",
+			kept(func(b []byte) []byte { b[2] = 5; return b })},
+		{"§10", "a stored init key that is empty", "not one of the suite",
+			kept(func(b []byte) []byte { return append(append(b[:3:3], 0), b[36:]...) })},
 		{"§12.4.3.1", "a Welcome's path secret that does not fit", "does not fit",
 			welcomed(func(p *suiteParams, _ []byte) []byte { return p.random() }, 5, 0)},
 		{"§12.4.3.1", "a Welcome's path secret that is too short", "wrong length",

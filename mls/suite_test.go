@@ -288,3 +288,74 @@ func TestSuitesRefuseKeysThatAreNone(t *testing.T) {
 		t.Errorf("no signature key: %v", err)
 	}
 }
+
+// The short check of X-Wing keys says what the library says, at every edge of
+// the numbers in them.
+func TestXWingKeyCheck(t *testing.T) {
+	_, good, err := suiteF001.generateKeyPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for _, at := range []int{0, 1, 2, 3, 4, 575, 1148, 1149, 1150, 1151, 1152, 1183, 1184, 1215} {
+		for v := range 256 {
+			key := bytes.Clone(good)
+			key[at] = byte(v)
+			_, err := suiteF001.kem.NewPublicKey(key)
+			if got := suiteF001.checkPublicKey(key); (got == nil) != (err == nil) {
+				t.Fatalf("byte %d = %d: check says %v, the library %v", at, v, got, err)
+			}
+			if err != nil {
+				refused++
+			}
+		}
+	}
+	if refused == 0 {
+		t.Error("no key was refused")
+	}
+	// Both numbers of a group of three bytes, around q = 3329.
+	for n := 3320; n < 4096; n++ {
+		low, high := bytes.Clone(good), bytes.Clone(good)
+		low[0], low[1] = byte(n), low[1]&0xf0|byte(n>>8)
+		high[1], high[2] = high[1]&0x0f|byte(n<<4), byte(n>>4)
+		for _, key := range [][]byte{low, high} {
+			if got := suiteF001.checkPublicKey(key); (got == nil) != (n < 3329) {
+				t.Errorf("number %d: %v", n, got)
+			}
+		}
+	}
+}
+
+func TestKeyPackageSecretsMatchTheirOwn(t *testing.T) {
+	make1 := func(s Suite) (*KeyPackage, *KeyPackageSecrets) {
+		key, err := GenerateSignatureKey(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, secrets, err := NewKeyPackage(s, Member{Credential: BasicCredential([]byte("me")), SignatureKey: key}, Lifetime{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k, secrets
+	}
+	k, s := make1(1)
+	other, otherSecrets := make1(1)
+	sameKeys, third := make1(3)
+	if !s.matches(k) || s.matches(other) || otherSecrets.matches(k) || third.matches(k) || s.matches(sameKeys) {
+		t.Error("secrets match another KeyPackage")
+	}
+	mixed := *s
+	mixed.signature = otherSecrets.signature
+	if mixed.matches(k) {
+		t.Error("secrets with another signature key match")
+	}
+	mixed = *s
+	mixed.leafKey = otherSecrets.leafKey
+	if mixed.matches(k) {
+		t.Error("secrets with another leaf key match")
+	}
+	s.Wipe()
+	if s.matches(k) || s.initKey.present() || s.leafKey.present() {
+		t.Error("wiped secrets are still there")
+	}
+}

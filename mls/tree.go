@@ -182,10 +182,7 @@ func (t *ratchetTree) add(l *LeafNode) LeafIndex {
 	t.setLeaf(i, l)
 	for _, x := range t.directPath(i) {
 		if old := t.parent(x); old != nil {
-			at, found := slices.BinarySearch(old.unmerged, i)
-			if found {
-				continue
-			}
+			at, _ := slices.BinarySearch(old.unmerged, i) // never there yet: the leaf was blank
 			p := *old
 			p.unmerged = slices.Insert(slices.Clip(slices.Clone(old.unmerged)), at, i)
 			t.parents[x>>1] = &p // its key is the same; setLeaf has marked its hash

@@ -199,7 +199,7 @@ func (t *ratchetTree) applyPath(sender LeafIndex, path *updatePath, groupID []by
 	seen := map[string]bool{string(l.EncryptionKey): true}
 	for i := range path.nodes {
 		n := &path.nodes[i]
-		if _, err := t.p.publicKey(n.encryptionKey); err != nil {
+		if err := t.p.checkPublicKey(n.encryptionKey); err != nil {
 			return err
 		}
 		if t.keys.has(keyEncryption, n.encryptionKey) || seen[string(n.encryptionKey)] {

@@ -5,7 +5,7 @@ import "slices"
 // check makes the checks of RFC 9420 §7.2 and §7.3 that need nothing but the
 // leaf itself and the suite: not the signature, and nothing about other members.
 func (l *LeafNode) check(p *suiteParams) error {
-	if _, err := p.publicKey(l.EncryptionKey); err != nil {
+	if err := p.checkPublicKey(l.EncryptionKey); err != nil {
 		return err
 	}
 	if !p.sig.check(l.SignatureKey) {
@@ -129,7 +129,7 @@ func (t *ratchetTree) verify(groupID []byte, exts []Extension) error {
 		if p == nil {
 			continue
 		}
-		if _, err := t.p.publicKey(p.encryptionKey); err != nil {
+		if err := t.p.checkPublicKey(p.encryptionKey); err != nil {
 			return err
 		}
 	}
