@@ -368,6 +368,11 @@ func (s *step) enter(r *room, cv *conversation, g *mls.Group, staged *mls.Staged
 	for _, m := range ch.Added {
 		s.putLeaf(r.ID, m.Index, &leaf{Since: s.c.now().Unix(), By: committer.Account})
 	}
+	if len(ch.Added) > 0 {
+		if err := s.askNames(next); err != nil {
+			return err
+		}
+	}
 	// A committer is there, whether or not it has spoken.
 	if !mine {
 		if err := s.arrived(r, cv, next, ch.Committer); err != nil {

@@ -164,6 +164,9 @@ func (s *step) joined(inv *invitation, j *joining) error {
 	if err := s.meet(r, j.roster, inv); err != nil {
 		return err
 	}
+	if err := s.askNames(j.roster); err != nil {
+		return err
+	}
 	if err := s.announce(r, j.roster); err != nil {
 		return err
 	}

@@ -27,6 +27,8 @@ type person struct {
 	// Contact says that this account has accepted or addressed the person.
 	Contact bool
 	Blocked bool
+	// Asked: the home server was asked for the handle.
+	Asked bool
 }
 
 // address is a door of somebody else, and what opens it.
