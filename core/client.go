@@ -72,8 +72,17 @@ type Client struct {
 	changedMu sync.Mutex
 	changed   chan struct{} // closed and replaced with every change
 
-	// sealed, if not nil, sees every post as it was sealed: tests count them.
-	sealed func(room wire.RoomID, payload []byte)
+	// sealed, if not nil, sees everything that a group has sealed, and under
+	// which key: tests look for one that is used twice.
+	sealed func(use keyUse, payload []byte)
+}
+
+// keyUse is what must never be the same for two ciphertexts.
+type keyUse struct {
+	room       wire.RoomID
+	epoch      wire.Epoch
+	leaf       mls.LeafIndex
+	generation uint32
 }
 
 // planID names a plan while its client runs.

@@ -122,6 +122,7 @@ func (s *step) seal(r *room, g *mls.Group, w *row) error {
 		r.Reserved = next + reserveAhead
 	}
 	s.groups[r.ID] = true // from here on the group in memory is ahead of the disk
+	use := keyUse{r.ID, wire.Epoch(g.Epoch()), g.OwnLeaf(), g.OwnGeneration()}
 	w.Sealed, err = g.Encrypt(plain, padTo)
 	if err != nil {
 		return err
@@ -132,7 +133,7 @@ func (s *step) seal(r *room, g *mls.Group, w *row) error {
 	s.putUntil(ownName(r.ID, wire.EntryIDOf(w.Sealed)), w.N, w.Until)
 	s.putRoom(r)
 	if s.c.sealed != nil {
-		s.c.sealed(r.ID, w.Sealed)
+		s.c.sealed(use, w.Sealed)
 	}
 	return nil
 }

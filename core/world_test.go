@@ -29,7 +29,8 @@ type world struct {
 	down  bool
 	// onFrame, if not nil, may change or drop what goes between a client and
 	// the server.
-	wrap func(wire.Conn) wire.Conn
+	wrap   func(wire.Conn) wire.Conn
+	sealed func(keyUse, []byte)
 }
 
 func newWorld(t testing.TB) *world {
@@ -140,7 +141,13 @@ func (h *home) start() {
 	if err != nil {
 		h.t.Fatalf("open %s: %v", h.name, err)
 	}
+	h.run(c)
+}
+
+// run runs a client until the test ends, stop or kill.
+func (h *home) run(c *Client) {
 	h.c = c
+	c.sealed = h.w.sealed
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel, h.ended = cancel, make(chan error, 1)
 	go func() { h.ended <- c.Run(ctx) }()
@@ -154,6 +161,14 @@ func (h *home) stop() {
 	h.cancel()
 	<-h.ended
 	h.c.Close()
+	h.cancel = nil
+}
+
+// kill stops the client as a crash would: nothing is settled.
+func (h *home) kill() {
+	h.cancel()
+	<-h.ended
+	h.c.vault.Close()
 	h.cancel = nil
 }
 
