@@ -137,7 +137,7 @@ func (c *Client) start(ctx context.Context) error {
 			var p parcel
 			err := decodeRecord(b, &p)
 			if err == nil {
-				c.wakeParcels(p.To.Door)
+				c.wakeParcels(p.To.ID)
 			}
 			return true, err
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"hearth/core/letter"
 	"hearth/core/roster"
 	"hearth/wire"
 )
@@ -56,7 +57,8 @@ func (c *Client) Invite(ctx context.Context, uses int, expire time.Duration) (In
 	if err := c.stock(ctx, d.ID, true); err != nil {
 		return Invitation{}, err
 	}
-	out.Link = makeLink(me, address{Server: d.Server, Door: d.ID, Key: class.Key, Sealing: d.Sealing})
+	out.Link = letter.Invitation{Server: d.Server, Account: me.ID,
+		Doors: []letter.LinkDoor{{ID: d.ID, Key: class.Key, Sealing: d.Sealing}}}.String()
 	return out, nil
 }
 
@@ -71,7 +73,7 @@ func (c *Client) findByLink(ctx context.Context, text string) (*person, error) {
 }
 
 func (c *Client) readLink(ctx context.Context, text string) (*person, *linkUse, error) {
-	l, err := parseLink(text)
+	l, err := letter.ParseInvitation(text)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -87,8 +89,15 @@ func (c *Client) readLink(ctx context.Context, text string) (*person, *linkUse, 
 		p, err = s.person(l.Account)
 		return err
 	})
-	p.Knocks = append(p.Knocks, l.At)
-	return p, &linkUse{at: l.At, token: l.At.Key.Reveal()}, err
+	if err != nil {
+		return nil, nil, err
+	}
+	use := &linkUse{}
+	for _, d := range l.Doors {
+		use.at = append(use.at, d.On(l.Server))
+	}
+	p.Knocks = append(p.Knocks, use.at...)
+	return p, use, nil
 }
 
 // AddContact follows a link: the person behind it is verified, and the direct

@@ -92,7 +92,7 @@ func (d *door) address(k classKind) address {
 	if c == nil {
 		return address{}
 	}
-	return address{Server: d.Server, Door: d.ID, Key: c.Key, Sealing: d.Sealing}
+	return address{Server: d.Server, ID: d.ID, Key: c.Key, Sealing: d.Sealing}
 }
 
 func doorName(id wire.RoomID) string { return vault.Name("door", b64(id[:])) }
@@ -200,7 +200,7 @@ func (c *Client) showDoor(ctx context.Context, a *account, d *door) error {
 	if err != nil {
 		return err
 	}
-	knock := wire.AccountKnock{Account: a.ID, Knock: &wire.Knock{Door: at.Door, Key: at.Key, Sealing: at.Sealing}}
+	knock := wire.AccountKnock{Account: a.ID, Knock: &wire.Knock{Door: at.ID, Key: at.Key, Sealing: at.Sealing}}
 	key.SignKnock(s.welcome.Challenge, &knock)
 	if err := s.call(ctx, wire.OpAccountKnock, knock, nil); err != nil {
 		return unreachableUnlessSaid(ctx, err)
@@ -296,7 +296,7 @@ func (s *step) newPackages(d *door, n int, lastResort bool) ([]wire.DoorPackage,
 		}
 		s.putUntil(packageName(kp.Ref()), keyPackage{Package: kp.Marshal(), Secrets: secrets.Marshal(), Door: d.ID, LastResort: last},
 			now.Add(packageLife+packageGrace).Unix())
-		sealed, err := sealPackage(d.Sealing, kp.Marshal(), a.Chain)
+		sealed, err := sealPackage(d, kp.Marshal(), a.Chain)
 		if err != nil {
 			return nil, err
 		}

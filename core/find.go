@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"hearth/core/letter"
 	"hearth/core/vault"
 	"hearth/identity"
 	"hearth/wire"
@@ -26,7 +27,7 @@ func (c *Client) find(ctx context.Context, text string) (*person, error) {
 	switch {
 	case text == "":
 		return nil, wire.Errorf(wire.BadInput, "a person is missing")
-	case strings.Contains(text, "://"):
+	case letter.IsLink(text):
 		return c.findByLink(ctx, text)
 	case strings.Contains(text, "@"):
 		h, err := identity.ParseHandle(text)
@@ -132,7 +133,7 @@ func (c *Client) lookUp(ctx context.Context, server, domain string, get wire.Acc
 	}
 	var knocks []address
 	for _, k := range rec.Knocks[:min(len(rec.Knocks), identity.MaxDevices)] {
-		knocks = append(knocks, address{Server: server, Door: k.Door, Key: k.Key, Sealing: k.Sealing})
+		knocks = append(knocks, address{Server: server, ID: k.Door, Key: k.Key, Sealing: k.Sealing})
 	}
 	var p *person
 	err = c.step(ctx, func(s *step) (err error) {

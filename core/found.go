@@ -86,15 +86,14 @@ func (c *Client) region(ctx context.Context, server string) (wire.Region, error)
 
 // linkUse says that a person is reached through a link.
 type linkUse struct {
-	at    address
-	token []byte
+	at []address
 }
 
 // claim takes a KeyPackage for each device of a person that can be reached.
 func (c *Client) claim(ctx context.Context, p *person, link *linkUse) ([]invitee, error) {
 	doors := slices.Concat(p.Doors, p.Fellow, p.Knocks)
 	if link != nil {
-		doors = []address{link.at}
+		doors = link.at
 	}
 	if len(doors) == 0 {
 		return nil, wire.Errorf(wire.NotFound, "it is not known where to reach that person").
@@ -114,7 +113,7 @@ func (c *Client) claim(ctx context.Context, p *person, link *linkUse) ([]invitee
 		}
 		have[device] = true
 		if link != nil {
-			inv.Link = link.token
+			inv.Link = at.Key
 		}
 		out = append(out, inv)
 	}
@@ -131,7 +130,7 @@ func (c *Client) claim(ctx context.Context, p *person, link *linkUse) ([]invitee
 // of the person's account, by the chain and not by the door's word.
 func (c *Client) claimAt(ctx context.Context, p *person, at address) (inv invitee, device identity.DeviceID, err error) {
 	var got wire.DoorClaimed
-	if err := c.net.lane(at.Server, forPosts).do(ctx, wire.OpDoorClaim, wire.DoorClaim{Door: at.Door, Key: at.Key}, &got); err != nil {
+	if err := c.net.lane(at.Server, forPosts).do(ctx, wire.OpDoorClaim, wire.DoorClaim{Door: at.ID, Key: at.Key}, &got); err != nil {
 		return inv, device, err
 	}
 	b, entries, err := openPackage(at, got.Sealed)

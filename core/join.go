@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hearth/content"
+	"hearth/core/letter"
 	"hearth/core/roster"
 	"hearth/mls"
 	"hearth/wire"
@@ -23,18 +24,16 @@ var errForged = (&wire.Error{Code: wire.Denied, Message: "that invitation does n
 // join carries out an accepted request and returns its conversation.
 func (c *Client) join(ctx context.Context, id []byte) (convID, error) {
 	var conv convID
-	var inv *invitation
+	var rq *request
 	var kp keyPackage
-	err := c.look(ctx, func(s *step) error {
-		rq, i, err := s.request(id)
-		if err != nil {
+	err := c.look(ctx, func(s *step) (err error) {
+		if rq, err = s.request(id); err != nil {
 			return err
 		}
 		if rq == nil {
 			return errNoRequest
 		}
-		inv = i
-		ok, err := s.get(packageName(inv.Ref), &kp)
+		ok, err := s.get(packageName(rq.Ref), &kp)
 		if err == nil && !ok {
 			err = errForged
 		}
@@ -43,7 +42,8 @@ func (c *Client) join(ctx context.Context, id []byte) (convID, error) {
 	if err != nil {
 		return conv, err
 	}
-	blob, err := c.cfg.Blobs.Get(ctx, inv.Server, inv.Tree)
+	inv := &rq.Wrapper
+	blob, err := c.cfg.Blobs.Get(ctx, inv.Server, inv.Tree.Blob)
 	if code(err) == wire.NotFound || code(err) == wire.Denied || code(err) == wire.Gone {
 		c.step(ctx, func(s *step) error { return s.expired(id) })
 		return conv, wire.Errorf(wire.NotFound, "that invitation has expired").WithNext("ask for another one")
@@ -59,19 +59,17 @@ func (c *Client) join(ctx context.Context, id []byte) (convID, error) {
 	}
 	conv = convID(j.roster.State().ID)
 	return conv, c.step(ctx, func(s *step) error {
-		rq, _, err := s.request(id)
-		if err != nil {
+		if again, err := s.has(requestName(id)); err != nil {
 			return err
-		}
-		if rq == nil {
+		} else if !again {
 			return errNoRequest
 		}
-		if have, err := s.has(packageName(inv.Ref)); err != nil || !have {
+		if have, err := s.has(packageName(rq.Ref)); err != nil || !have {
 			return errForged // a KeyPackage is used once
 		}
 		s.del(requestName(id))
 		if !kp.LastResort {
-			s.del(packageName(inv.Ref)) // the init key is gone with it (RFC 9420 §16.8)
+			s.del(packageName(rq.Ref)) // the init key is gone with it (RFC 9420 §16.8)
 		}
 		return s.joined(inv, j)
 	})
@@ -81,19 +79,13 @@ func (c *Client) join(ctx context.Context, id []byte) (convID, error) {
 type joining struct {
 	group  *mls.Group
 	roster *roster.Roster
+	places []letter.Place
 }
 
 // open opens an invitation: the Welcome, the tree, and every leaf in it against
 // its account's chain (attacks A15, A16).
-func (c *Client) open(inv *invitation, kp *keyPackage, blob []byte) (*joining, error) {
-	if wire.BlobIDOf(inv.Tree.Region(), blob) != inv.Tree {
-		return nil, errForged
-	}
-	tree, err := openTree(inv.TreeKey, blob)
-	if err != nil {
-		return nil, err
-	}
-	chains, err := tree.chains()
+func (c *Client) open(inv *letter.Wrapper, kp *keyPackage, blob []byte) (*joining, error) {
+	tree, err := letter.OpenTree(inv.Tree, blob)
 	if err != nil {
 		return nil, err
 	}
@@ -106,25 +98,25 @@ func (c *Client) open(inv *invitation, kp *keyPackage, blob []byte) (*joining, e
 		return nil, err
 	}
 	defer secrets.Wipe()
-	g, info, err := mls.Join(inv.Welcome, pub, secrets, mls.JoinOptions{RatchetTree: tree.Tree, Limits: limits()})
+	g, info, err := mls.Join(inv.Welcome, pub, secrets, mls.JoinOptions{RatchetTree: tree.Ratchet, Limits: limits()})
 	if err != nil {
 		return nil, err
 	}
-	ro, err := roster.JudgeWelcome(inv.State, g.Extensions(), g.Members(), chains)
+	ro, err := roster.JudgeWelcome(inv.State, g.Extensions(), g.Members(), tree.Chains)
 	if err != nil {
 		return nil, err
 	}
 	// Who invites is who signed the group's state: the letter's word alone is
 	// nothing.
 	signer, ok := ro.Leaf(info.Signer())
-	if !ok || signer.Account != inv.From || g.Suite() != suite {
+	if !ok || signer.Account != inv.Account || signer.Device != inv.Device || g.Suite() != suite || wire.Epoch(g.Epoch()) != inv.Epoch {
 		return nil, errForged
 	}
-	return &joining{group: g, roster: ro}, nil
+	return &joining{group: g, roster: ro, places: append(inv.Places, tree.Places...)}, nil
 }
 
 // joined makes the room.
-func (s *step) joined(inv *invitation, j *joining) error {
+func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 	st := j.roster.State()
 	id := convID(st.ID)
 	now := s.c.now()
@@ -136,7 +128,7 @@ func (s *step) joined(inv *invitation, j *joining) error {
 		cv = &conversation{ID: id, Kind: kindName(st.Kind)}
 	}
 	if st.Kind == roster.Direct {
-		cv.Peer = inv.From
+		cv.Peer = inv.Account
 	}
 	if taken, err := s.room(inv.Room); err != nil || taken != nil {
 		return err // that room is known: an old invitation to it
@@ -151,7 +143,7 @@ func (s *step) joined(inv *invitation, j *joining) error {
 			return err
 		}
 	}
-	r := &room{ID: inv.Room, Server: inv.Server, Conv: id, Seat: newSeat(inv.Room.Region()), Old: &inv.Seat,
+	r := &room{ID: inv.Room, Server: inv.Server, Conv: id, Seat: newSeat(inv.Room.Region()), Old: &seat{ID: inv.Seat, Secret: inv.SeatSecret},
 		Epoch: wire.Epoch(j.group.Epoch()), Renewed: now.Unix(), RenewAt: renewAfterJoining(now, len(j.group.Members()))}
 	old := cv.Room
 	cv.Room = r.ID
@@ -161,7 +153,7 @@ func (s *step) joined(inv *invitation, j *joining) error {
 	if err := s.keepLinkKey(r.ID, j.group); err != nil {
 		return err
 	}
-	if err := s.meet(r, j.roster, inv); err != nil {
+	if err := s.meet(r, j, inv); err != nil {
 		return err
 	}
 	if err := s.askNames(j.roster); err != nil {
@@ -180,25 +172,29 @@ func (s *step) joined(inv *invitation, j *joining) error {
 
 // firstMessage keeps the message that came with an invitation: it arrives once,
 // whether or not the room still has it.
-func (s *step) firstMessage(cv *conversation, st roster.State, inv *invitation) error {
-	m, err := content.Parse(inv.First)
+func (s *step) firstMessage(cv *conversation, st roster.State, inv *letter.Wrapper) error {
+	if inv.First == nil {
+		return nil
+	}
+	m, err := content.Parse(inv.First.Content)
 	if err != nil {
 		return nil
 	}
-	id, err := content.ID(inv.From, cv.ID, inv.First)
+	id, err := content.ID(inv.Account, cv.ID, inv.First.Content)
 	if err != nil {
 		return nil
 	}
-	_, err = s.keepMessage(cv, st, inv.From, id, m, inv.First, false)
+	_, err = s.keepMessage(cv, st, inv.Account, id, m, inv.First.Content, false)
 	return err
 }
 
 // meet learns who is there: chains, seats, doors.
-func (s *step) meet(r *room, ro *roster.Roster, inv *invitation) error {
+func (s *step) meet(r *room, j *joining, inv *letter.Wrapper) error {
 	me, err := s.me()
 	if err != nil {
 		return err
 	}
+	ro := j.roster
 	for _, m := range ro.State().Members {
 		if m.Account == me.ID {
 			continue
@@ -212,7 +208,7 @@ func (s *step) meet(r *room, ro *roster.Roster, inv *invitation) error {
 				return err
 			}
 		}
-		if m.Account == inv.From {
+		if m.Account == inv.Account {
 			p.Contact = true
 			if len(inv.Doors) > 0 {
 				p.Doors = inv.Doors
@@ -220,13 +216,17 @@ func (s *step) meet(r *room, ro *roster.Roster, inv *invitation) error {
 		}
 		s.putPerson(p)
 	}
-	for _, k := range inv.Seats[:min(len(inv.Seats), wire.MaxSeats)] {
-		from, ok := ro.Leaf(mls.LeafIndex(k.Index))
-		if !ok || from.Account == me.ID || len(k.Doors) > maxDoors {
+	for _, k := range j.places[:min(len(j.places), wire.MaxSeats)] {
+		from, ok := ro.Leaf(mls.LeafIndex(k.Leaf))
+		if !ok || from.Account == me.ID {
 			continue
 		}
-		s.putLeaf(r.ID, from.Index, &leaf{Seat: k.Seat, Joined: k.Joined, Since: s.c.now().Unix()})
-		if from.Account != inv.From {
+		l := &leaf{Since: s.c.now().Unix()}
+		if k.Seat != (wire.SeatID{}) {
+			l.Seat, l.Joined = &k.Seat, true
+		}
+		s.putLeaf(r.ID, from.Index, l)
+		if from.Account != inv.Account {
 			if err := s.learnFellow(from.Account, k.Doors); err != nil {
 				return err
 			}
@@ -324,8 +324,8 @@ func (s *step) expired(id []byte) error {
 }
 
 // refuse drops a request that turned out to be forged, and says so.
-func (s *step) refuse(id []byte, inv *invitation) error {
-	rq, _, err := s.request(id)
+func (s *step) refuse(id []byte, inv *letter.Wrapper) error {
+	rq, err := s.request(id)
 	if err != nil || rq == nil {
 		return err
 	}
@@ -342,7 +342,8 @@ func (s *step) refuse(id []byte, inv *invitation) error {
 }
 
 // decline sends a signed leave to the inviter's doors and forgets the request.
-func (s *step) decline(rq *request, inv *invitation) error {
+func (s *step) decline(rq *request) error {
+	inv := &rq.Wrapper
 	me, err := s.me()
 	if err != nil {
 		return err
@@ -356,7 +357,7 @@ func (s *step) decline(rq *request, inv *invitation) error {
 		return err
 	}
 	var kp keyPackage
-	ok, err := s.get(packageName(inv.Ref), &kp)
+	ok, err := s.get(packageName(rq.Ref), &kp)
 	if err != nil {
 		return err
 	}
@@ -369,16 +370,20 @@ func (s *step) decline(rq *request, inv *invitation) error {
 		return err
 	}
 	if !kp.LastResort {
-		s.del(packageName(inv.Ref))
+		s.del(packageName(rq.Ref))
 	}
 	st, err := roster.ParseState(inv.State)
 	if err != nil {
 		return err
 	}
 	e := roster.LeaveInvited(key, chain, st.ID, pub)
+	body, err := letter.NewAnswer(key, letter.Answer{Conversation: st.ID, Ref: rq.Ref, Account: me.ID, Leave: e.Encode()})
+	if err != nil {
+		return err
+	}
 	until := s.c.now().Add(wire.MaxTTL).Unix()
 	for _, at := range inv.Doors {
-		payload, err := sealLeave(at, key, e)
+		payload, err := letter.Seal(at, letter.KindAnswer, body)
 		if err != nil {
 			return err
 		}

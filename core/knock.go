@@ -6,9 +6,11 @@ import (
 	"time"
 
 	"hearth/content"
+	"hearth/core/letter"
 	"hearth/core/roster"
 	"hearth/core/vault"
 	"hearth/identity"
+	"hearth/mls"
 	"hearth/wire"
 )
 
@@ -94,11 +96,11 @@ func (l *doorLog) introduce(ctx context.Context, e *wire.Entry) {
 		if err != nil || d == nil {
 			return err
 		}
-		k, err := openKnock(d.Sealing, e.Payload)
-		if err != nil || k.invitation == nil {
+		k, err := s.read(d, e.Payload)
+		if err != nil || k.wrapper == nil {
 			return err
 		}
-		p, err := s.person(k.invitation.From)
+		p, err := s.person(k.wrapper.Account)
 		if err != nil || p.Handle != "" {
 			return err
 		}
@@ -122,26 +124,86 @@ func (s *step) knock(d *door, payload []byte) error {
 		return err
 	}
 	s.putUntil(seen, true, s.c.now().Add(seenFor).Unix())
-	k, err := openKnock(d.Sealing, payload)
-	if err != nil {
-		return nil
-	}
+	k, err := s.read(d, payload)
 	switch {
-	case k.invitation != nil:
-		return s.invited(d, k.invitation, h[:16])
-	case k.leave != nil:
-		return s.declined(*k.leave)
+	case err != nil:
+		return err
+	case k.wrapper != nil:
+		return s.invited(d, k, h[:16])
+	case k.answer != nil:
+		return s.answered(k.answer)
 	}
 	return nil
 }
 
+// knock is a letter that was opened: who signed it is proven, by the chain in
+// it or the one known here. Neither is set where it means nothing.
+type knock struct {
+	ref     []byte
+	wrapper *letter.Wrapper
+	chain   *identity.Chain
+	answer  *letter.Answer
+}
+
+// read opens a letter. An error is ours; what is wrong with the letter makes it
+// an empty knock.
+func (s *step) read(d *door, payload []byte) (k knock, err error) {
+	l, err := letter.Open(d.ID, d.Sealing, payload)
+	if err != nil {
+		return k, nil
+	}
+	switch l.Kind {
+	case letter.KindWelcome:
+		ref, err := letter.WelcomeRef(l.Body)
+		if err != nil {
+			return k, nil
+		}
+		var kp keyPackage
+		// Used before, or never ours (attacks A14).
+		if ok, err := s.get(packageName(ref), &kp); err != nil || !ok {
+			return k, err
+		}
+		secrets, err := mls.ParseKeyPackageSecrets(kp.Secrets)
+		if err != nil {
+			return k, err
+		}
+		defer secrets.Wipe()
+		w, chain, err := letter.OpenWelcome(l.Body, secrets)
+		if err != nil {
+			return k, nil
+		}
+		return knock{ref: ref, wrapper: &w, chain: chain}, nil
+	case letter.KindAnswer:
+		var failed error
+		a, err := letter.ParseAnswer(l.Body, func(id wire.AccountID) (*identity.Chain, bool) {
+			p, err := s.person(id)
+			if err == nil {
+				var c *identity.Chain
+				c, err = p.chain()
+				if c != nil {
+					return c, true
+				}
+			}
+			failed = err
+			return nil, false
+		})
+		if err != nil {
+			return k, failed
+		}
+		return knock{answer: &a}, nil
+	}
+	return k, nil // rejoin requests: nothing answers them yet
+}
+
 // request is an invitation that waits for an answer.
 type request struct {
-	_          struct{} `cbor:",toarray"`
-	ID         []byte
-	Invitation []byte
-	At         int64 // Unix milliseconds
-	Until      int64 // Unix seconds
+	_  struct{} `cbor:",toarray"`
+	ID []byte
+	// Ref is the KeyPackage's that the invitation is for.
+	Ref     []byte
+	Wrapper letter.Wrapper
+	At      int64 // Unix milliseconds
+	Until   int64 // Unix seconds
 	// Decided: an answer was given and is being carried out.
 	Decided bool
 }
@@ -151,7 +213,8 @@ func requestName(id []byte) string { return vault.Name("request", b64(id)) }
 // invited deals with an invitation, whose signature was checked. It becomes a
 // request, unless this account has asked for it: by handing out a link, or by
 // writing to the person itself.
-func (s *step) invited(d *door, inv *invitation, id []byte) error {
+func (s *step) invited(d *door, k knock, id []byte) error {
+	inv := k.wrapper
 	me, err := s.me()
 	if err != nil {
 		return err
@@ -160,20 +223,16 @@ func (s *step) invited(d *door, inv *invitation, id []byte) error {
 	if err != nil || !ok {
 		return err
 	}
-	p, err := s.person(inv.From)
+	p, err := s.person(inv.Account)
 	if err != nil || p.Blocked {
 		return err
 	}
-	chain, err := identity.VerifyFor(inv.From, inv.Chain)
-	if err != nil {
-		return nil
-	}
-	if agrees, err := p.learnChain(chain); err != nil || !agrees {
+	if agrees, err := p.learnChain(k.chain); err != nil || !agrees {
 		return err // a fork: no first contact (protocol §7)
 	}
 	s.putPerson(p)
 	now := s.c.now()
-	rq := request{ID: id, Invitation: wire.Encode(*inv), At: now.UnixMilli(), Until: now.Add(wire.ClaimWithin).Unix()}
+	rq := request{ID: id, Ref: k.ref, Wrapper: *inv, At: now.UnixMilli(), Until: now.Add(wire.ClaimWithin).Unix()}
 	wanted, err := s.wanted(d, inv, st, p)
 	if err != nil {
 		return err
@@ -192,43 +251,32 @@ func (s *step) invited(d *door, inv *invitation, id []byte) error {
 	if cv == nil {
 		cv = &conversation{ID: convID(st.ID), Kind: kindName(st.Kind)}
 		if st.Kind == roster.Direct {
-			cv.Peer = inv.From
+			cv.Peer = inv.Account
 		}
 	}
-	ev := happening{Type: EventRequest, At: rq.At, Account: inv.From, ID: id, Kind: cv.Kind, Name: st.Name, Until: rq.Until}
-	if len(inv.First) > 0 {
-		if m, err := content.Parse(inv.First); err == nil {
-			ev.Text, _ = m.Text()
-		}
-	}
+	ev := happening{Type: EventRequest, At: rq.At, Account: inv.Account, ID: id, Kind: cv.Kind, Name: st.Name, Until: rq.Until}
+	ev.Text = firstText(inv)
 	_, err = s.record(cv, ev)
 	return err
 }
 
 // plausible checks what an invitation says of itself, as far as can be told
 // before joining; joining checks all of it again.
-func (s *step) plausible(me *account, inv *invitation) (st roster.State, ok bool, err error) {
-	if have, err := s.has(packageName(inv.Ref)); err != nil || !have {
-		return st, false, err // used before, or never ours (attacks A14)
-	}
-	if len(inv.Doors) > maxDoors || identity.CheckServer(inv.Server) != nil {
-		return st, false, nil
-	}
+func (s *step) plausible(me *account, inv *letter.Wrapper) (st roster.State, ok bool, err error) {
 	st, perr := roster.ParseState(inv.State)
 	if perr != nil || st.Kind == roster.Self {
 		return st, false, nil
 	}
 	_, mine := st.Member(me.ID)
-	_, theirs := st.Member(inv.From)
-	return st, mine && theirs && inv.From != me.ID, nil
+	_, theirs := st.Member(inv.Account)
+	return st, mine && theirs && inv.Account != me.ID, nil
 }
 
 // wanted reports whether this account has asked for an invitation beforehand.
-func (s *step) wanted(d *door, inv *invitation, st roster.State, p *person) (bool, error) {
-	if len(inv.Link) > 0 && st.Kind == roster.Direct {
-		key := wire.SecretFrom(inv.Link)
+func (s *step) wanted(d *door, inv *letter.Wrapper, st roster.State, p *person) (bool, error) {
+	if st.Kind == roster.Direct {
 		for _, c := range d.Classes {
-			if c.For == forLink && key.Opens(c.Key.Hash()) && (c.Until == 0 || s.c.now().Unix() < c.Until) {
+			if c.For == forLink && inv.Link.Opens(c.Key.Hash()) && (c.Until == 0 || s.c.now().Unix() < c.Until) {
 				return true, nil
 			}
 		}
@@ -256,14 +304,32 @@ func kindName(k roster.Kind) string {
 	return KindGroup
 }
 
-// declined deals with a signed leave that came to a door: of somebody who was
-// invited and does not come.
-func (s *step) declined(e roster.Evidence) error {
-	id, ok := conversationOf(e)
-	if !ok {
+// firstText is what a stranger's first message says.
+func firstText(w *letter.Wrapper) (text string) {
+	if w.First == nil {
+		return ""
+	}
+	if m, err := content.Parse(w.First.Content); err == nil {
+		text, _ = m.Text()
+	}
+	return text
+}
+
+// answered deals with an answer to an invitation of ours. One that declines
+// carries a signed leave: with it the leaf is taken out. Whoever accepts says so
+// in the room.
+func (s *step) answered(a *letter.Answer) error {
+	if a.Accept {
 		return nil
 	}
-	cv, err := s.conv(id)
+	e, err := roster.ParseEvidence(a.Leave)
+	if err != nil {
+		return nil
+	}
+	if id, who, err := e.Claims(); err != nil || id != roster.ConversationID(a.Conversation) || who != a.Account {
+		return nil
+	}
+	cv, err := s.conv(a.Conversation)
 	if err != nil || cv == nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func (c *Client) sendParcel(name string, p parcel, ttl uint32) action {
 		if err != nil {
 			return 0, err
 		}
-		err = s.call(ctx, wire.OpDoorPost, wire.DoorPost{Door: p.To.Door, Key: p.To.Key, Payload: p.Payload, TTL: ttl}, new(wire.Appended))
+		err = s.call(ctx, wire.OpDoorPost, wire.DoorPost{Door: p.To.ID, Key: p.To.Key, Payload: p.Payload, TTL: ttl}, new(wire.Appended))
 		switch code(err) {
 		case wire.Denied, wire.Gone, wire.BadInput:
 			// The key was rotated or the door is gone: it will not come back.

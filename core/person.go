@@ -1,6 +1,7 @@
 package core
 
 import (
+	"hearth/core/letter"
 	"hearth/core/vault"
 	"hearth/identity"
 	"hearth/wire"
@@ -32,13 +33,7 @@ type person struct {
 }
 
 // address is a door of somebody else, and what opens it.
-type address struct {
-	_       struct{} `cbor:",toarray"`
-	Server  string   // URL
-	Door    wire.RoomID
-	Key     wire.Secret // of the class that we belong to
-	Sealing wire.Secret // what is posted is sealed under it
-}
+type address = letter.Door
 
 func personName(id wire.AccountID) string { return vault.Name("person", b64(id[:])) }
 

@@ -48,7 +48,7 @@ type invitee struct {
 	First []byte
 	// Link is set when the door was learned from a link: it is accepted at
 	// once there.
-	Link []byte
+	Link wire.Secret
 }
 
 func planName(id wire.RoomID) string { return vault.Name("plan", b64(id[:])) }

@@ -23,8 +23,9 @@ type reader struct {
 	// live says that the backlog of the present connection is done; guarded by
 	// the client's lock.
 	live bool
-	// ended says that the seat is not read any more.
-	ended bool
+	// ended says that the seat is not read any more; refused, that it did not
+	// open the last time.
+	ended, refused bool
 	// gapAt is the entry that was missing the last time; the second time it is
 	// passed over.
 	gapAt wire.Number
@@ -97,6 +98,7 @@ func (r *reader) setLive(live bool) {
 	r.c.mu.Lock()
 	changed := r.live != live
 	r.live = live
+	r.refused = r.refused && !live
 	r.c.mu.Unlock()
 	if changed {
 		r.c.notify()
@@ -250,6 +252,10 @@ func (r *reader) open(ctx context.Context, s *session, handle uint32) (read, cur
 	if err := r.log.refused(ctx, code); err != nil {
 		return 0, 0, err
 	}
+	r.c.mu.Lock()
+	r.refused = true
+	r.c.mu.Unlock()
+	r.c.notify()
 	return 0, 0, fmt.Errorf("the seat does not open: %s", code)
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"time"
 
-	"hearth/content"
 	"hearth/core/roster"
 	"hearth/wire"
 )
@@ -23,17 +22,13 @@ func requestID(text string) ([]byte, error) {
 }
 
 // request returns a request with its invitation; nil if there is none.
-func (s *step) request(id []byte) (*request, *invitation, error) {
+func (s *step) request(id []byte) (*request, error) {
 	rq := new(request)
 	ok, err := s.get(requestName(id), rq)
 	if err != nil || !ok {
-		return nil, nil, err
+		return nil, err
 	}
-	inv := new(invitation)
-	if err := wire.Decode(rq.Invitation, inv); err != nil {
-		return nil, nil, err
-	}
-	return rq, inv, nil
+	return rq, nil
 }
 
 // Requests lists the first contacts that wait for an answer, the oldest first.
@@ -44,31 +39,26 @@ func (c *Client) Requests(ctx context.Context) ([]Request, error) {
 			return err
 		}
 		return s.scan("request", func(_ string, b []byte) (bool, error) {
-			rq, inv := new(request), new(invitation)
+			rq := new(request)
 			if err := decodeRecord(b, rq); err != nil {
 				return false, err
 			}
 			if rq.Decided {
 				return true, nil
 			}
-			if err := wire.Decode(rq.Invitation, inv); err != nil {
-				return false, err
-			}
+			inv := &rq.Wrapper
 			st, err := roster.ParseState(inv.State)
 			if err != nil {
 				return false, err
 			}
-			from, err := s.show(inv.From)
+			from, err := s.show(inv.Account)
 			if err != nil {
 				return false, err
 			}
-			q := Request{ID: b64(rq.ID), Kind: kindName(st.Kind), From: from, Account: inv.From.String(),
-				Room: convID(st.ID).String(), Name: st.Name, Sent: time.UnixMilli(rq.At).UTC()}
+			q := Request{ID: b64(rq.ID), Kind: kindName(st.Kind), From: from, Account: inv.Account.String(),
+				Room: convID(st.ID).String(), Name: st.Name, Text: firstText(inv), Sent: time.UnixMilli(rq.At).UTC()}
 			if t := end(rq.Until); !t.IsZero() {
 				q.Expires = &t
-			}
-			if m, err := content.Parse(inv.First); err == nil {
-				q.Text, _ = m.Text()
 			}
 			out = append(out, q)
 			return true, nil
@@ -124,14 +114,14 @@ func (c *Client) Decline(ctx context.Context, text string) (Answered, error) {
 		return Answered{}, err
 	}
 	err = c.step(ctx, func(s *step) error {
-		rq, inv, err := s.request(id)
+		rq, err := s.request(id)
 		if err != nil {
 			return err
 		}
 		if rq == nil {
 			return errNoRequest
 		}
-		return s.decline(rq, inv)
+		return s.decline(rq)
 	})
 	if err != nil {
 		return Answered{}, err
@@ -144,15 +134,12 @@ func (c *Client) acceptFrom(ctx context.Context, from wire.AccountID) (bool, err
 	var id []byte
 	err := c.look(ctx, func(s *step) error {
 		return s.scan("request", func(_ string, b []byte) (bool, error) {
-			rq, inv := new(request), new(invitation)
+			rq := new(request)
 			if err := decodeRecord(b, rq); err != nil {
 				return false, err
 			}
-			if err := wire.Decode(rq.Invitation, inv); err != nil {
-				return false, err
-			}
-			st, err := roster.ParseState(inv.State)
-			if err == nil && inv.From == from && st.Kind == roster.Direct {
+			st, err := roster.ParseState(rq.Wrapper.State)
+			if err == nil && rq.Wrapper.Account == from && st.Kind == roster.Direct {
 				id = rq.ID
 			}
 			return id == nil, nil

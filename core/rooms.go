@@ -112,7 +112,7 @@ func (c *Client) CatchUp(ctx context.Context) error {
 	}
 	return c.wait(ctx, func(*step) (bool, error) {
 		for _, r := range c.readers {
-			if !r.live && !r.ended {
+			if !r.live && !r.ended && !r.refused {
 				return false, nil
 			}
 		}

@@ -3,20 +3,12 @@ package core
 import (
 	"bytes"
 
+	"hearth/core/letter"
 	"hearth/core/roster"
 	"hearth/core/vault"
-	"hearth/identity"
 	"hearth/mls"
 	"hearth/wire"
 )
-
-// treeBlob is what a joiner fetches beside its Welcome: the ratchet tree and the
-// chains of all members.
-type treeBlob struct {
-	_      struct{} `cbor:",toarray"`
-	Tree   []byte
-	Chains [][]byte // each the encoding of a list of entries
-}
 
 // welcomes writes the invitations of a commit: each is sealed to its joiner's
 // door alone and carries a seat of its own.
@@ -33,16 +25,6 @@ func (s *step) welcomes(r *room, before, after *roster.Roster, p *plan, pending 
 	if err != nil {
 		return err
 	}
-	tree := treeBlob{Tree: pending.RatchetTree()}
-	for _, c := range after.Chains() {
-		tree.Chains = append(tree.Chains, wire.Encode(c))
-	}
-	treeKey := wire.NewSecret()
-	sg.Blob = sealTree(treeKey, wire.Encode(tree))
-	if len(sg.Blob) > wire.MaxBlob {
-		return wire.Errorf(wire.Full, "the group is too large")
-	}
-	sg.BlobID = wire.BlobIDOf(r.ID.Region(), sg.Blob)
 	doors, err := s.ownDoors(after.State().Kind)
 	if err != nil {
 		return err
@@ -51,12 +33,21 @@ func (s *step) welcomes(r *room, before, after *roster.Roster, p *plan, pending 
 	if err != nil {
 		return err
 	}
+	tree := letter.Tree{Ratchet: pending.RatchetTree(), Chains: after.Chains()}
+	if len(wire.Encode(table)) > maxTable {
+		tree.Places, table = table, nil
+	}
+	blob, ref, err := letter.SealTree(tree)
+	if err != nil {
+		return err
+	}
+	sg.Blob, sg.BlobID = blob, wire.BlobIDOf(r.ID.Region(), blob)
+	ref.Blob = sg.BlobID
 	until := s.c.now().Add(wire.MaxTTL).Unix()
 	for _, m := range added {
 		if m.KeyPackage == nil {
 			continue
 		}
-		ref := m.KeyPackage.Ref()
 		inv := inviteeOf(p, m.KeyPackage)
 		if inv == nil {
 			continue
@@ -64,13 +55,20 @@ func (s *step) welcomes(r *room, before, after *roster.Roster, p *plan, pending 
 		st := newSeat(r.ID.Region())
 		sg.Add = append(sg.Add, st.wire(true))
 		sg.Leaves = append(sg.Leaves, addedLeaf{Account: inv.Account, Index: uint32(m.Index), Seat: st.ID})
-		letter := invitation{
-			Welcome: pending.Welcome(ref), Ref: ref, Room: r.ID, Server: r.Server, Seat: st,
-			State: after.State().Encode(), Tree: sg.BlobID, TreeKey: treeKey,
-			From: me.ID, Chain: me.Chain, Doors: doors, First: inv.First, Link: inv.Link, Seats: table,
-			Sent: s.c.now().UnixMilli(),
+		w := letter.Wrapper{
+			Welcome: pending.Welcome(m.KeyPackage.Ref()), Tree: ref,
+			Server: r.Server, Room: r.ID, Epoch: wire.Epoch(pending.Staged().Epoch()),
+			Seat: st.ID, SeatSecret: st.Secret, State: after.State().Encode(),
+			Account: me.ID, Chain: me.Chain, Doors: doors, Places: table, Link: inv.Link,
 		}
-		payload, err := sealInvitation(inv.Door, key, letter)
+		if len(inv.First) > 0 {
+			w.First = &letter.First{Content: inv.First}
+		}
+		body, err := letter.SealWelcome(m.KeyPackage, key, w)
+		if err != nil {
+			return err
+		}
+		payload, err := letter.Seal(inv.Door, letter.KindWelcome, body)
 		if err != nil {
 			return err
 		}
@@ -78,6 +76,10 @@ func (s *step) welcomes(r *room, before, after *roster.Roster, p *plan, pending 
 	}
 	return nil
 }
+
+// maxTable is the largest table of places that travels in each wrapper; a larger
+// one travels once, with the tree.
+const maxTable = 8 << 10
 
 func inviteeOf(p *plan, kp *mls.KeyPackage) *invitee {
 	b := kp.Marshal()
@@ -103,22 +105,25 @@ func (s *step) ownDoors(kind roster.Kind) ([]address, error) {
 
 // table is what a joiner is told of those who are there: seats and, in groups,
 // doors (protocol §6).
-func (s *step) table(r *room, ro *roster.Roster, own []address) ([]knownLeaf, error) {
+func (s *step) table(r *room, ro *roster.Roster, own []address) ([]letter.Place, error) {
 	g, err := s.group(r.ID)
 	if err != nil {
 		return nil, err
 	}
-	var out []knownLeaf
+	var out []letter.Place
 	for _, l := range ro.Leaves() {
 		if l.Index == g.OwnLeaf() {
-			out = append(out, knownLeaf{Index: uint32(l.Index), Seat: &r.Seat.ID, Joined: true, Doors: own})
+			out = append(out, letter.Place{Leaf: uint32(l.Index), Seat: r.Seat.ID, Doors: own})
 			continue
 		}
 		known, err := s.leaf(r.ID, l.Index)
 		if err != nil {
 			return nil, err
 		}
-		k := knownLeaf{Index: uint32(l.Index), Seat: known.Seat, Joined: known.Joined}
+		k := letter.Place{Leaf: uint32(l.Index)}
+		if known.Joined && known.Seat != nil {
+			k.Seat = *known.Seat
+		}
 		if ro.State().Kind == roster.Group {
 			p, err := s.person(l.Account)
 			if err != nil {
@@ -133,33 +138,17 @@ func (s *step) table(r *room, ro *roster.Roster, own []address) ([]knownLeaf, er
 
 // ship puts a parcel into the outbox of its door.
 func (s *step) ship(p parcel) error {
-	name := shelfName(p.To.Door)
+	name := shelfName(p.To.ID)
 	var n uint64
 	if _, err := s.get(name, &n); err != nil {
 		return err
 	}
 	n++
 	s.put(name, n)
-	s.putUntil(vault.Numbered(vault.Name("parcel", b64(p.To.Door[:])), n), p, p.Until)
-	id := p.To.Door
+	s.putUntil(vault.Numbered(vault.Name("parcel", b64(p.To.ID[:])), n), p, p.Until)
+	id := p.To.ID
 	s.then(func() { s.c.wakeParcels(id) })
 	return nil
 }
 
 func shelfName(id wire.RoomID) string { return vault.Name("parcels", b64(id[:])) }
-
-// chainsOf reads the chains of a tree blob.
-func (t *treeBlob) chains() ([][][]byte, error) {
-	if len(t.Chains) > roster.MaxLimit {
-		return nil, errUnsealed
-	}
-	var out [][][]byte
-	for _, b := range t.Chains {
-		var entries [][]byte
-		if err := wire.Decode(b, &entries); err != nil || len(entries) > identity.MaxEntries {
-			return nil, errUnsealed
-		}
-		out = append(out, entries)
-	}
-	return out, nil
-}

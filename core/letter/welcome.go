@@ -45,6 +45,9 @@ type Wrapper struct {
 	// Places are, in groups, what the adder knows of the others. They are not
 	// proven: the log's own announcements come before them.
 	Places []Place
+	// Link is the access key of the link that the inviter followed, for the
+	// door doesn't say by which class something came; absent otherwise.
+	Link wire.Secret
 }
 
 // First is a first message, shown with the request before it is accepted.
