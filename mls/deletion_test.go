@@ -113,7 +113,16 @@ func TestDiscard(t *testing.T) {
 	if !next.gone || !bytes.Equal(next.keys.init, nil) {
 		t.Error("the dropped epoch's secrets are not wiped")
 	}
-	c.commit(CommitOptions{}, a, b, d)
+	late, err := b.g.Process(lost.Message())
+	if err != nil {
+		t.Fatal(err)
+	}
+	won := c.commit(CommitOptions{}, a, b, d)
+	late.Discard() // after another has won
+	if !bytes.Equal(late.next.keys.init, nil) {
+		t.Error("the epoch dropped late is not wiped")
+	}
+	won.Discard() // after Apply: nothing
 	d.commit(CommitOptions{}, a, b, c)
 	sameEpoch(t, people...)
 	for _, p := range people {

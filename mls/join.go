@@ -21,6 +21,9 @@ type JoinOptions struct {
 // checks everything: the whole tree, all signatures, our own leaf, the keys. The
 // members' credentials are the caller's to judge, before the group is used.
 //
+// Whether we are in a group of this id already (§12.4.3.1) is the caller's to
+// know.
+//
 // The keys are left as they are, so that a failure can be tried again with what
 // was missing; after success the caller MUST wipe them (secrets.Wipe), for a
 // KeyPackage serves once.

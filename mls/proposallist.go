@@ -193,10 +193,8 @@ func (g *Group) makePlan(list []resolved, from sender, founding bool) (*plan, er
 
 // checkMemberPlan is the first list of RFC 9420 §12.2.
 func (g *Group) checkMemberPlan(pl *plan, committer LeafIndex) error {
-	if pl.externalInit != nil {
-		return errCommitExternalInit
-	}
-	// A ReInit stands alone.
+	// That there is no ExternalInit was seen for each proposal by itself. A ReInit
+	// stands alone.
 	if pl.reinit != nil && len(pl.list) > 1 {
 		return errCommitReInitAlone
 	}

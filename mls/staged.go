@@ -20,6 +20,7 @@ type Staged struct {
 	committer LeafIndex   // its place in the next epoch
 	external  bool
 	removed   bool // we are
+	applied   bool
 }
 
 // SenderKind says in what role a message was sent.
@@ -129,14 +130,19 @@ func (s *Staged) Next() *Group {
 // Apply makes it so and returns the next state. After a commit the old Group
 // must not be used: its secrets are wiped (RFC 9420 §9.2). It is nil when the
 // commit removed us. After an application message or a proposal it is the same
-// Group, changed.
+// Group, changed. To apply a commit when another has been applied to the same
+// state is a bug of the caller's, and panics.
 func (s *Staged) Apply() *Group {
 	g := s.before
 	switch s.Kind() {
 	case ContentCommit:
-		if g == s.next || g.gone {
+		if s.applied {
 			return s.next
 		}
+		if g.gone {
+			panic("mls: a staged commit was applied to a state that another has replaced")
+		}
+		s.applied = true
 		if s.next != nil {
 			g.retire(s.next)
 			return s.next
@@ -170,10 +176,18 @@ func (g *Group) remember(old *Group) {
 }
 
 // Discard wipes the next epoch's secrets of a commit that will not be applied.
+// After Apply it does nothing.
 func (s *Staged) Discard() {
-	if s.next != nil && s.next != s.before && !s.before.gone {
-		s.next.retire(s.before)
+	if s.next == nil || s.next.gone || s.applied {
+		return
 	}
+	if s.before.gone { // another commit has won; path keys may be shared with it
+		s.next.keys.wipe()
+		s.next.secrets.wipe()
+		s.next.forget()
+		return
+	}
+	s.next.retire(s.before)
 }
 
 // Format keeps secrets out of logs for every verb.
