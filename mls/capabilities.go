@@ -35,6 +35,11 @@ func DefaultCapabilities() Capabilities {
 // grease returns one of the fifteen reserved values of RFC 9420 §13.5.
 func grease() uint16 { return 0x0A0A + 0x1010*uint16(rand.IntN(15)) }
 
+func (c *Capabilities) clone() Capabilities {
+	return Capabilities{slices.Clone(c.Versions), slices.Clone(c.Suites), slices.Clone(c.Extensions),
+		slices.Clone(c.Proposals), slices.Clone(c.Credentials)}
+}
+
 func encodeTypes(e *encoder, types []uint16) {
 	e.list(func(e *encoder) {
 		for _, t := range types {

@@ -25,6 +25,14 @@ func BasicCredential(identity []byte) Credential {
 // Equal says whether two credentials have the same encoding.
 func (c *Credential) Equal(o *Credential) bool { return bytes.Equal(marshal(c), marshal(o)) }
 
+func (c *Credential) clone() Credential {
+	d := Credential{Type: c.Type, Identity: clone(c.Identity)}
+	for _, cert := range c.Certificates {
+		d.Certificates = append(d.Certificates, clone(cert))
+	}
+	return d
+}
+
 func (c *Credential) encode(e *encoder) {
 	e.u16(c.Type)
 	if c.Type == CredentialX509 {

@@ -122,14 +122,15 @@ type Member struct {
 	LeafExtensions []Extension
 }
 
-// newLeaf returns the member's leaf, without encryption key and signature.
+// newLeaf returns the member's leaf, without encryption key and signature. It
+// shares no memory with m, which stays the caller's.
 func (m *Member) newLeaf(source uint8) *LeafNode {
 	l := &LeafNode{
 		SignatureKey: m.SignatureKey.Public(),
-		Credential:   m.Credential,
-		Capabilities: m.Capabilities,
+		Credential:   m.Credential.clone(),
+		Capabilities: m.Capabilities.clone(),
 		Source:       source,
-		Extensions:   m.LeafExtensions,
+		Extensions:   cloneExtensions(m.LeafExtensions),
 	}
 	if l.Capabilities.Versions == nil && l.Capabilities.Credentials == nil {
 		l.Capabilities = DefaultCapabilities()
@@ -164,7 +165,7 @@ func NewKeyPackage(s Suite, m Member, life Lifetime, exts []Extension) (*KeyPack
 	if err != nil {
 		return nil, nil, err
 	}
-	k := &KeyPackage{Version: versionMLS10, Suite: s, InitKey: initPub, Extensions: exts, leaf: m.newLeaf(LeafFromKeyPackage)}
+	k := &KeyPackage{Version: versionMLS10, Suite: s, InitKey: initPub, Extensions: cloneExtensions(exts), leaf: m.newLeaf(LeafFromKeyPackage)}
 	k.leaf.EncryptionKey = leafPub
 	k.leaf.Lifetime = life
 	if err := k.leaf.sign(p, m.SignatureKey, nil, 0); err != nil {

@@ -166,6 +166,14 @@ func afterHook(bend func(f *forgery, n []updatePathNode)) func(testing.TB) error
 
 func init() {
 	brokenPaths = []broken{
+		{"§7.2", "a path of a leaf outside the tree", "outside the tree", func(tb testing.TB) error {
+			w := grove(tb)
+			return w.tree.clone().applyPath(8, &updatePath{leaf: w.tree.leaf(0)}, w.groupID, nil)
+		}},
+		{"§7.2", "a path of the greatest leaf index", "outside the tree", func(tb testing.TB) error {
+			w := grove(tb)
+			return w.tree.clone().applyPath(1<<32-1, &updatePath{leaf: w.tree.leaf(0)}, w.groupID, nil)
+		}},
 		{"§7.3", "a path's leaf that comes from a KeyPackage", "another source", leafHook(func(l *LeafNode) { l.Source = LeafFromKeyPackage })},
 		{"§7.3", "a path's leaf that comes from an Update", "another source", leafHook(func(l *LeafNode) { l.Source = LeafFromUpdate })},
 		{"§7.3", "a path's leaf with a wrong signature", "leaf's signature",
@@ -345,6 +353,7 @@ func init() {
 		{"§12.4.3.1", "a Welcome's path secret that is empty", "wrong length",
 			welcomed(func(*suiteParams, []byte) []byte { return nil }, 5, 0)},
 		{"§12.4.3.1", "a Welcome's path secret for another signer's path", "does not fit", welcomed(keep, 5, 4)},
+		{"§12.4.3.1", "a Welcome signed from outside the tree", "no node above", welcomed(keep, 5, 8)},
 		{"§12.4.3.1", "a Welcome that the joiner signed itself", "no node above", welcomed(keep, 5, 5)},
 		{"§4.2", "a stored leaf key of another leaf", "do not fit",
 			stored(func(w *world, e *encoder) { e.vec(w.keys[4].leaf.bytes()); e.header(0) })},

@@ -120,6 +120,16 @@ func TestNegativeTreeBaseline(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	// A member that came after its neighbour set the nodes above both.
+	beside := newWorld(t, X25519_AES128GCM_SHA256_Ed25519, 3)
+	beside.commit(t, 2)
+	beside.add(t)
+	if got := beside.tree.parent(3).unmerged; !slices.Equal(got, []LeafIndex{3}) {
+		t.Errorf("unmerged %v", got)
+	}
+	if err := beside.tree.verify(beside.groupID, nil); err != nil {
+		t.Errorf("an unmerged leaf beside the one who set its parent: %v", err)
+	}
 	w := grove(t)
 	root := w.tree.parent(7)
 	if root == nil || !slices.Equal(root.unmerged, []LeafIndex{5}) {

@@ -143,8 +143,12 @@ func (t *ratchetTree) setParent(x nodeIndex, p *parentNode) {
 	t.stale(x)
 }
 
-// directPath returns the nodes above a leaf, the lowest first, RFC 9420 §4.1.
+// directPath returns the nodes above a leaf, the lowest first, RFC 9420 §4.1:
+// none for a leaf outside the tree.
 func (t *ratchetTree) directPath(i LeafIndex) []nodeIndex {
+	if uint64(i) >= uint64(len(t.leaves)) {
+		return nil
+	}
 	var path []nodeIndex
 	for x, root := i.node(), t.root(); x != root; {
 		x = x.up()
@@ -254,8 +258,12 @@ func (t *ratchetTree) empty(x nodeIndex) bool {
 type pathStep struct{ node, copath nodeIndex }
 
 // filteredPath is the filtered direct path of RFC 9420 §4.1.2: without the nodes
-// whose child on the copath has nobody to encrypt to.
+// whose child on the copath has nobody to encrypt to; none for a leaf outside
+// the tree.
 func (t *ratchetTree) filteredPath(i LeafIndex) []pathStep {
+	if uint64(i) >= uint64(len(t.leaves)) {
+		return nil
+	}
 	var path []pathStep
 	for x, root := i.node(), t.root(); x != root; {
 		step := pathStep{x.up(), x.sibling()}

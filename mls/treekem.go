@@ -173,11 +173,14 @@ func (t *ratchetTree) mergeNodes(sender LeafIndex, steps []pathStep, nodes []upd
 
 // applyPath checks an UpdatePath by all that needs no secret and merges it into
 // the tree, which has the commit's proposals applied already (RFC 9420 §7.5,
-// §12.4.2). sender may be a blank leaf, for an external commit. After an error
-// the tree is of no use. What concerns other members is for checkUnique and
+// §12.4.2). sender may be a blank leaf of the tree, for an external commit. After
+// an error the tree is of no use. What concerns other members is for checkUnique and
 // checkMembers, afterwards.
 func (t *ratchetTree) applyPath(sender LeafIndex, path *updatePath, groupID []byte, joiners []LeafIndex) error {
 	l := path.leaf
+	if uint64(sender) >= uint64(len(t.leaves)) {
+		return invalid("§7.2", "the sender of an UpdatePath lies outside the tree")
+	}
 	if l.Source != LeafFromCommit {
 		return invalid("§7.3", "the leaf of an UpdatePath has another source")
 	}
