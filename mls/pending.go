@@ -64,8 +64,8 @@ func (g *Group) ParsePendingCommit(b []byte) (*PendingCommit, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Equal(next.ctx.groupID, g.ctx.groupID) || next.ctx.epoch != g.ctx.epoch+1 ||
-		s.content.content.epoch != g.ctx.epoch {
+	if !slices.Equal(next.ctx.groupID, g.ctx.groupID) || next.ctx.epoch != g.ctx.epoch+1 || next.own != g.own ||
+		s.content.content.epoch != g.ctx.epoch || s.content.content.sender != (sender{senderMember, uint32(g.own)}) {
 		return nil, ErrState
 	}
 	s.next = next

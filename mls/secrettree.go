@@ -1,7 +1,6 @@
 package mls
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 )
@@ -19,30 +18,6 @@ type secretTree struct {
 	nodes  map[uint32][]byte    // node index → tree_node_secret, the frontier
 	ratch  map[uint32]*ratchets // leaf index → its two ratchets, once derived
 	limits Limits
-}
-
-// ratchets are one sender's two chains.
-type ratchets struct {
-	handshake, application ratchet
-}
-
-// ratchet is one chain of RFC 9420 §9.1.
-type ratchet struct {
-	next    uint32 // the generation that secret yields
-	spent   bool   // generation 2³²-1 was used: the chain has ended
-	secret  []byte
-	skipped []messageKey // ascending by generation; jumped over and not yet used
-}
-
-// messageKey opens exactly one message.
-type messageKey struct {
-	generation uint32
-	key, nonce []byte
-}
-
-func (k *messageKey) wipe() {
-	clear(k.key)
-	clear(k.nonce)
 }
 
 func newSecretTree(p *suiteParams, leaves uint32, encryptionSecret []byte, limits Limits) *secretTree {
@@ -76,16 +51,14 @@ func (t *secretTree) path(leaf uint32) []uint32 {
 }
 
 // derive fetches a leaf's ratchets, deriving the tree down to it, RFC 9420 §9.
-// With keep false nothing in t changes: the result is the caller's to wipe.
+// With keep false nothing in t changes, and what was not there before is the
+// caller's to wipe.
 func (t *secretTree) derive(leaf uint32, keep bool) (*ratchets, error) {
 	if leaf >= t.leaves {
 		return nil, errLeafIndex
 	}
 	if r := t.ratch[leaf]; r != nil {
-		if keep {
-			return r, nil
-		}
-		return r.clone(), nil
+		return r, nil
 	}
 	path := t.path(leaf)
 	at := len(path) - 1
@@ -132,130 +105,28 @@ func (t *secretTree) derive(leaf uint32, keep bool) (*ratchets, error) {
 // siblingOf gives the other child of parent: the two lie equally far from it.
 func siblingOf(parent, child uint32) uint32 { return 2*parent - child }
 
-func (r *ratchets) of(c ContentType) *ratchet {
-	if c == ContentApplication {
-		return &r.application
-	}
-	return &r.handshake
-}
-
-func (r *ratchets) clone() *ratchets {
-	return &ratchets{r.handshake.clone(), r.application.clone()}
-}
-
-func (r *ratchets) wipe() {
-	r.handshake.wipe()
-	r.application.wipe()
-}
-
-func (r *ratchet) clone() ratchet {
-	c := *r
-	c.secret = slices.Clone(r.secret)
-	c.skipped = make([]messageKey, len(r.skipped))
-	for i, k := range r.skipped {
-		c.skipped[i] = messageKey{k.generation, slices.Clone(k.key), slices.Clone(k.nonce)}
-	}
-	return c
-}
-
-func (r *ratchet) wipe() {
-	clear(r.secret)
-	for i := range r.skipped {
-		r.skipped[i].wipe()
-	}
-	*r = ratchet{}
-}
-
-// step yields the next generation's key and moves on, RFC 9420 §9.1.
-func (r *ratchet) step(p *suiteParams) messageKey {
-	k := messageKey{
-		generation: r.next,
-		key:        p.deriveTreeSecret(r.secret, "key", r.next, p.nk),
-		nonce:      p.deriveTreeSecret(r.secret, "nonce", r.next, p.nn),
-	}
-	r.skip(p)
-	return k
-}
-
-// skip moves over a generation without making its key.
-func (r *ratchet) skip(p *suiteParams) {
-	next := p.deriveTreeSecret(r.secret, "secret", r.next, p.nh)
-	clear(r.secret)
-	r.secret = next
-	if r.next == 1<<32-1 {
-		clear(r.secret)
-		r.spent = true
-		return
-	}
-	r.next++
-}
-
-// check refuses a generation that was used, or is too far ahead (RFC 9420
-// §9.1 asks for a bound, so that one message cannot make us hash for minutes).
-func (r *ratchet) check(generation uint32, limits Limits) error {
-	if r.spent || generation < r.next {
-		if _, ok := r.find(generation); ok {
-			return nil
-		}
-		return ErrGenerationUsed
-	}
-	if generation-r.next > limits.maxForward() {
-		return ErrTooFarAhead
-	}
-	return nil
-}
-
-func (r *ratchet) find(generation uint32) (int, bool) {
-	return slices.BinarySearchFunc(r.skipped, generation, func(k messageKey, g uint32) int {
-		return cmp.Compare(k.generation, g)
-	})
-}
-
-// take removes and returns the key of a generation that check has passed. Keys
-// jumped over are kept, the newest max of them.
-func (r *ratchet) take(p *suiteParams, generation uint32, max int) messageKey {
-	if i, ok := r.find(generation); ok && (r.spent || generation < r.next) {
-		k := r.skipped[i]
-		r.skipped = slices.Delete(r.skipped, i, i+1)
-		return k
-	}
-	for r.next < generation {
-		if generation-r.next > uint32(max) {
-			r.skip(p)
-			continue
-		}
-		r.skipped = append(r.skipped, r.step(p))
-	}
-	for len(r.skipped) > max {
-		r.dropOldest()
-	}
-	return r.step(p)
-}
-
-func (r *ratchet) dropOldest() {
-	r.skipped[0].wipe()
-	r.skipped = slices.Delete(r.skipped, 0, 1)
-}
-
-// peek gives the key of one message and changes nothing.
+// peek gives the key of one message and changes nothing. The key is the
+// caller's to wipe.
 func (t *secretTree) peek(leaf uint32, c ContentType, generation uint32) (messageKey, error) {
-	if r := t.ratch[leaf]; r != nil {
-		// Cheap refusal, before a copy is made.
-		if err := r.of(c).check(generation, t.limits); err != nil {
+	r := t.ratch[leaf]
+	if r == nil {
+		var err error
+		if r, err = t.derive(leaf, false); err != nil {
 			return messageKey{}, err
 		}
+		defer r.wipe()
 	}
-	r, err := t.derive(leaf, false)
-	if err != nil {
-		return messageKey{}, err
-	}
-	defer r.wipe()
 	chain := r.of(c)
 	if err := chain.check(generation, t.limits); err != nil {
 		return messageKey{}, err
 	}
-	k := chain.take(t.p, generation, 0)
-	return k, nil
+	if i, ok := chain.find(generation); ok {
+		k := chain.skipped[i]
+		return messageKey{k.generation, slices.Clone(k.key), slices.Clone(k.nonce)}, nil
+	}
+	ahead := ratchet{next: chain.next, secret: slices.Clone(chain.secret)}
+	defer ahead.wipe()
+	return ahead.take(t.p, generation, 0), nil
 }
 
 // consume marks one generation as used: its key is wiped, those jumped over
@@ -372,49 +243,6 @@ func (t *secretTree) encode(e *encoder) {
 			t.ratch[i].handshake.encode(e)
 			t.ratch[i].application.encode(e)
 		}
-	})
-}
-
-func (r *ratchet) encode(e *encoder) {
-	e.u32(r.next)
-	if r.spent {
-		e.u8(1)
-	} else {
-		e.u8(0)
-	}
-	e.vec(r.secret)
-	e.list(func(e *encoder) {
-		for _, k := range r.skipped {
-			e.u32(k.generation)
-			e.vec(k.key)
-			e.vec(k.nonce)
-		}
-	})
-}
-
-func (r *ratchet) decode(d *decoder, p *suiteParams) {
-	r.next = d.u32()
-	spent := d.u8()
-	if spent > 1 {
-		d.fail(errState)
-	}
-	r.spent = spent == 1
-	r.secret = d.vec()
-	if d.err == nil && len(r.secret) != p.nh {
-		d.fail(errState)
-	}
-	last := int64(-1)
-	d.list(func(d *decoder) {
-		k := messageKey{d.u32(), d.vec(), d.vec()}
-		if d.err != nil {
-			return
-		}
-		if int64(k.generation) <= last || (!r.spent && k.generation >= r.next) || len(k.key) != p.nk || len(k.nonce) != p.nn {
-			d.fail(errState)
-			return
-		}
-		last = int64(k.generation)
-		r.skipped = append(r.skipped, k)
 	})
 }
 
