@@ -14,7 +14,7 @@ import (
 
 // world is a server in a folder of its own, and the clients of a test.
 type world struct {
-	t    *testing.T
+	t    testing.TB
 	cfg  Config
 	s    *Server
 	stop func()
@@ -60,7 +60,7 @@ func (w *world) restart() {
 
 // client is one connection.
 type client struct {
-	t       *testing.T
+	t       testing.TB
 	c       wire.Conn
 	welcome wire.Welcome
 
@@ -78,7 +78,7 @@ func (w *world) client() *client {
 	return newClient(w.t, a)
 }
 
-func newClient(t *testing.T, conn wire.Conn) *client {
+func newClient(t testing.TB, conn wire.Conn) *client {
 	t.Helper()
 	c := &client{t: t, c: conn, wait: map[uint64]chan wire.Frame{}, events: make(chan wire.Frame, 100000), done: make(chan struct{})}
 	t.Cleanup(func() { conn.Close(); <-c.done })

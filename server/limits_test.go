@@ -238,3 +238,84 @@ func TestServeDrains(t *testing.T) {
 	}
 	<-c.done
 }
+
+func TestOneSeatCannotHoldBackHalfOfARoomForLong(t *testing.T) {
+	for _, commit := range []bool{false, true} {
+		synctestWorld(t, func(c *Config) { c.Store.RoomBytes = 10000 }, func(w *world) {
+			c := w.client()
+			r := c.room(2)
+			c.openLive(r, 0, 1)
+			for i := range 6 {
+				p := r.post(fmt.Sprint(i, strings.Repeat("x", 1000)))
+				p.TTL = 30 * 86400
+				c.must(wire.OpRoomPost, p, &wire.Appended{})
+				c.entry()
+			}
+			head := wire.Number(7)
+			if commit {
+				q, moved := r.commit(0, "commit")
+				c.must(wire.OpRoomCommit, q, &wire.Appended{})
+				moved()
+				c.entry()
+				head++
+			}
+			c.ack(1, head)
+			time.Sleep(6 * day)
+			synctest.Wait()
+			if len(w.contains("xxxx")) == 0 {
+				w.t.Fatal("the entries went too early")
+			}
+			time.Sleep(3 * day)
+			synctest.Wait()
+			w.mustNotContain("xxxx")
+			var o wire.SeatOpened
+			d := w.client()
+			d.must(wire.OpSeatOpen, r.open(1, 1), &o)
+			if o.Lapsed != commit || o.Cursor != 1 {
+				w.t.Errorf("got %+v", o)
+			}
+			if commit {
+				if x := d.closed(); x.Code != wire.Lapsed {
+					w.t.Errorf("got %+v", x)
+				}
+			} else {
+				var h wire.Hole
+				d.event(wire.OpHole, &h)
+				if h.From != 2 || h.To != head {
+					w.t.Errorf("got %+v", h)
+				}
+			}
+			c.must(wire.OpRoomPost, r.post(strings.Repeat("y", 5000)), &wire.Appended{})
+		})
+	}
+}
+
+func TestClosingRoomTakesNoPostsAndIsStillRead(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := w.client()
+		r := c.room(2)
+		if err := w.s.CloseRoom(t.Context(), r.id, 7*day); err != nil {
+			t.Fatal(err)
+		}
+		c.send(r, "one")
+		var o wire.SeatOpened
+		c.must(wire.OpSeatOpen, r.open(0, 1), &o)
+		if !o.Closing {
+			t.Error("the seat is not told")
+		}
+		c.entry()
+		c.live()
+		time.Sleep(8 * day)
+		synctest.Wait()
+		c.refused(wire.Closing, wire.OpRoomPost, r.post("late"))
+		q, _ := r.commit(0, "late")
+		c.refused(wire.Closing, wire.OpRoomCommit, q)
+		c.must(wire.OpRoomNotice, wire.RoomNotice{Room: r.id, Seat: r.seats[0].id, SeatSecret: r.seats[0].secret, Payload: []byte("founding")}, &wire.Appended{})
+		if e := c.entry(); e.Kind != wire.KindNotice {
+			t.Errorf("got %+v", e)
+		}
+		if err := w.s.CloseRoom(t.Context(), r.id, day); err == nil {
+			t.Error("a room was closed at less than seven days' notice")
+		}
+	})
+}

@@ -370,6 +370,9 @@ func TestSeatThatMissedADroppedCommitIsLapsed(t *testing.T) {
 		if !o.Lapsed || o.Cursor != 1 {
 			t.Errorf("got %+v", o)
 		}
+		if x := d.closed(); x.Code != wire.Lapsed {
+			t.Errorf("got %+v", x)
+		}
 		c.must(wire.OpSeatClose, wire.SeatClose{Handle: 1}, nil)
 		c.must(wire.OpSeatOpen, r.open(0, 1), &o)
 		if o.Lapsed {

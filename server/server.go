@@ -309,3 +309,12 @@ func (s *Server) NewInvitation(ctx context.Context, uses int, valid time.Duratio
 
 // Counters is what the rooms have done since they were opened.
 func (s *Server) Counters() store.Counters { return s.rooms.Load().Counters() }
+
+// CloseRoom lets a room take no posts after notice, which is at least seven
+// days (protocol §10); reading and notices stay.
+func (s *Server) CloseRoom(ctx context.Context, room wire.RoomID, notice time.Duration) error {
+	if notice < 7*24*time.Hour {
+		return errInput("a room is closed at seven days' notice at least")
+	}
+	return s.rooms.Load().CloseRoom(ctx, room, store.DayOf(s.cfg.Now().Add(notice+24*time.Hour-time.Second)))
+}

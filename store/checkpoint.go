@@ -56,7 +56,7 @@ func (r *Rooms) checkpoint(ctx context.Context) (err error) {
 	if len(list) > 0 || r.logKept {
 		snaps := make([]*snapshot, 0, len(list))
 		for _, rm := range list {
-			snaps = append(snaps, rm.snapshot(now))
+			snaps = append(snaps, rm.snapshot(now, r.cfg.RoomBytes))
 		}
 		if err := r.writeSnapshots(ctx, snaps, now); err != nil {
 			return fmt.Errorf("checkpoint the rooms: %w", err)
@@ -137,14 +137,14 @@ func (rm *room) lapse(n wire.Number) {
 }
 
 // snapshot takes what differs from SQLite; from here on the room is clean.
-func (rm *room) snapshot(now int64) *snapshot {
+func (rm *room) snapshot(now, budget int64) *snapshot {
 	rm.mu.Lock()
 	defer rm.mu.Unlock()
 	rm.dirty = false
 	rm.dropExpired(now)
 	s := &snapshot{rm: rm, seatsGone: rm.seatsGone, row: []any{
 		rm.id[:], rm.rev, rm.door, slices.Clone(rm.made[:]), rm.epoch, rm.head, rm.lapsed, slices.Clone(rm.token[:]),
-		rm.traced, rm.gen, wire.Encode(rm.marks), rm.opened, rm.hoard, rm.closing, rm.due(), rm.gone,
+		rm.traced, rm.gen, wire.Encode(rm.marks), rm.opened, rm.hoard, rm.closing, rm.due(budget, Day(now/86400)), rm.gone,
 	}}
 	rm.seatsGone = nil
 	for i := range rm.seats {
@@ -198,13 +198,13 @@ func (rm *room) dropExpired(now int64) {
 }
 
 // due is the next day on which the room needs daily work; 0 for none.
-func (rm *room) due() Day {
+func (rm *room) due(budget int64, today Day) Day {
 	var due Day
 	if len(rm.marks) > 0 {
 		due = rm.marks[0].Day + Day(wire.ClaimWithin/dayLength) + 1
 	}
-	if rm.hoard > 0 && (due == 0 || rm.hoard+hoardDays < due) {
-		due = rm.hoard + hoardDays
+	if (rm.hoard > 0 || rm.overHalf(budget)) && (due == 0 || today+1 < due) {
+		due = today + 1
 	}
 	return due
 }

@@ -34,8 +34,14 @@ func (r *Rooms) everyDay(ctx context.Context) error {
 		}
 		rm.mu.Lock()
 		r.age(rm, today)
+		if err = nil; !rm.absent && rm.gone == 0 {
+			err = r.unhoard(ctx, rm, today)
+		}
 		rm.mu.Unlock()
 		r.put(rm)
+		if err != nil {
+			return fmt.Errorf("look at who holds a room back: %w", err)
+		}
 	}
 	r.write.Lock()
 	defer r.write.Unlock()
@@ -106,13 +112,71 @@ func (rm *room) overdue(today Day) []wire.SeatID {
 			out = append(out, s.id)
 		}
 	}
-	if hog, ok := rm.hoarder(0); ok && rm.hoard > 0 && rm.hoard+hoardDays <= today && !slices.Contains(out, hog) {
-		out = append(out, hog)
-	}
 	return out
 }
 
-// hoarder will name the seat that alone holds back more than limit bytes.
-func (rm *room) hoarder(limit int64) (wire.SeatID, bool) {
-	return wire.SeatID{}, false
+// unhoard ends the entries that one seat alone has held back for seven days, if
+// they are more than half of the room's budget (protocol §10). They go as if
+// their ttl had ended: the seat sees holes, or that it has lapsed. rm.mu is held.
+func (r *Rooms) unhoard(ctx context.Context, rm *room, today Day) error {
+	through, err := r.heldAlone(ctx, rm)
+	if err != nil {
+		return err
+	}
+	was := rm.hoard
+	switch {
+	case through == 0:
+		rm.hoard = 0
+	case rm.hoard == 0:
+		rm.hoard = today
+	case rm.hoard+hoardDays <= today:
+		rm.hoard = 0
+		if err := r.endThrough(ctx, rm.id, through); err != nil {
+			return err
+		}
+	}
+	if rm.hoard != was || rm.overHalf(r.cfg.RoomBytes) {
+		r.markDirty(rm) // with it, the day of the next look is written
+	}
+	return nil
+}
+
+// overHalf reports whether the room's entries take more than half its budget.
+func (rm *room) overHalf(budget int64) bool { return rm.bytes() > budget/2 }
+
+// heldAlone returns through which entry one seat holds more than half of the
+// budget back that every other seat has acknowledged; 0 if none does.
+func (r *Rooms) heldAlone(ctx context.Context, rm *room) (wire.Number, error) {
+	if !rm.overHalf(r.cfg.RoomBytes) || len(rm.seats) < 2 {
+		return 0, nil
+	}
+	lowest, second := rm.head, rm.head
+	for i := range rm.seats {
+		s := &rm.seats[i]
+		if !rm.holds(s) {
+			continue
+		}
+		if s.cursor < lowest {
+			lowest, second = s.cursor, lowest
+		} else {
+			second = min(second, s.cursor)
+		}
+	}
+	if second <= lowest {
+		return 0, nil
+	}
+	var held int64
+	err := r.db.QueryRowContext(ctx, `SELECT coalesce(sum(length(body) + $1), 0) FROM entries WHERE room = $2 AND number <= $3`, cost(0), rm.id[:], second).Scan(&held)
+	if err != nil || held <= r.cfg.RoomBytes/2 {
+		return 0, err
+	}
+	return second, nil
+}
+
+// endThrough lets stored entries end now; the next checkpoint sweeps them.
+func (r *Rooms) endThrough(ctx context.Context, id wire.RoomID, through wire.Number) error {
+	r.write.Lock()
+	defer r.write.Unlock()
+	_, err := r.db.ExecContext(ctx, `UPDATE entries SET expires = 0 WHERE room = $1 AND number <= $2`, id[:], through)
+	return err
 }
