@@ -95,6 +95,7 @@ func newStory(t *testing.T, f *vaulttest.Faults, name string) *story {
 // tells, after a failure, whether it was done nevertheless.
 func (st *story) do(what string, f func() error, done func() bool) {
 	st.t.Helper()
+	st.wake()
 	for try := 0; ; try++ {
 		if st.me.cancel == nil {
 			if !st.open() {
@@ -225,8 +226,18 @@ func (st *story) group(name string) (room string) {
 
 // settle lets everything that goes on by itself come to rest.
 func (st *story) settle() {
+	st.wake()
 	time.Sleep(5 * time.Second)
 	synctest.Wait()
+	st.wake()
+}
+
+// wake opens the subject again if it was killed by something that went on by
+// itself.
+func (st *story) wake() {
+	if !st.killed && st.f.Failed() && st.me.cancel != nil {
+		st.restart()
+	}
 }
 
 // agree checks that all of these are in one epoch of one group.
@@ -344,7 +355,7 @@ func follower(t *testing.T, f *vaulttest.Faults) {
 		return err
 	}, nil)
 	time.Sleep(time.Minute)
-	synctest.Wait()
+	st.settle()
 	if m := alice.members(room); len(m) != 1 {
 		t.Errorf("after the leave alice sees %v", m)
 	}
@@ -378,6 +389,9 @@ func (st *story) accept() {
 // finish checks what must hold whatever step failed.
 func (st *story) finish(room string, texts []string, others ...*home) {
 	st.t.Helper()
+	synctest.Wait()
+	st.wake()
+	synctest.Wait()
 	if st.f.At != 0 && !st.killed {
 		st.t.Logf("step %d was not reached", st.f.At)
 	}
@@ -417,6 +431,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 			for n := 1; n <= steps; n++ {
 				for _, kept := range []bool{true, false} {
 					t.Run(fmt.Sprintf("%d,kept=%v", n, kept), func(t *testing.T) {
+						t.Parallel()
 						bubble(t, func(t *testing.T) {
 							c.story(t, &vaulttest.Faults{At: n, Kept: kept, Kill: true})
 						})

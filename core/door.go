@@ -245,9 +245,11 @@ func (c *Client) startDoors(ctx context.Context) error {
 
 // KeyPackages.
 
+// stockOf is how many KeyPackages a door holds, beside the last resort; tests
+// make fewer.
+var stockOf = 16
+
 const (
-	// stockOf is how many KeyPackages a door holds, beside the last resort.
-	stockOf = 16
 	// packageLife is how long a KeyPackage may be used.
 	packageLife = 90 * 24 * time.Hour
 	// packageGrace is how much longer its keys are kept: a Welcome waits up to
@@ -331,7 +333,7 @@ func (c *Client) stock(ctx context.Context, id wire.RoomID, now bool) error {
 	if err := session.call(ctx, wire.OpDoorSet, set, &st); err != nil {
 		return unreachableUnlessSaid(ctx, err)
 	}
-	n := stockOf - int(min(st.Packages, stockOf))
+	n := stockOf - min(int(st.Packages), stockOf)
 	last := !st.LastResort || st.LastUsed
 	var add []wire.DoorPackage
 	if n >= stockOf/2 || last {

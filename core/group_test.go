@@ -143,6 +143,7 @@ func TestGroup(t *testing.T) {
 		if err != nil || set.Retention != "7d" || set.Limit != 256 {
 			t.Errorf("set: %+v, %v", set, err)
 		}
+		synctest.Wait()
 		if r := bob.room(room); r.Retention != "7d" {
 			t.Errorf("bob: retention %q", r.Retention)
 		}

@@ -17,6 +17,8 @@ import (
 	"hearth/wire"
 )
 
+func init() { stockOf = 4 } // most of a registration is making KeyPackages
+
 const testServer = "http://home.example"
 
 // world is one real server and its people, over connections in memory.
