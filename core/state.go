@@ -68,8 +68,10 @@ func (c *Client) step(ctx context.Context, f func(*step) error) error {
 	return nil
 }
 
-// look runs f, which only reads.
+// look runs f, which only reads. It is short, and finished even if whoever asked
+// has gone.
 func (c *Client) look(ctx context.Context, f func(*step) error) error {
+	ctx = context.WithoutCancel(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := &step{c: c, ctx: ctx, over: make(map[string]change), groups: make(map[wire.RoomID]bool)}

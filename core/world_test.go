@@ -28,7 +28,10 @@ type world struct {
 	stop  context.CancelFunc
 	ended chan error
 	blobs *memoryBlobs
+
+	mu    sync.Mutex
 	down  bool
+	conns []wire.Conn
 	// onFrame, if not nil, may change or drop what goes between a client and
 	// the server.
 	wrap   func(wire.Conn) wire.Conn
@@ -58,15 +61,39 @@ func newWorld(t testing.TB) *world {
 }
 
 func (w *world) dial(ctx context.Context, url string) (wire.Conn, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if url != testServer || w.down {
 		return nil, errors.New("no route")
 	}
 	a, b := wire.Pipe()
+	w.conns = append(w.conns, a)
 	go w.srv.ServeConn(context.Background(), b)
 	if w.wrap != nil {
 		return w.wrap(a), nil
 	}
 	return a, nil
+}
+
+// cut ends all connections and lets none in until mend.
+func (w *world) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.down = true
+	for _, c := range w.conns {
+		c.Close()
+	}
+	w.conns = nil
+}
+
+func (w *world) mend() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.down = false
+}
+
+func shortly() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), time.Second)
 }
 
 // memoryBlobs stands in for the blob store, which has tests of its own.
