@@ -21,6 +21,7 @@ type conn struct {
 	challenge [32]byte
 	pending   chan struct{} // one token for each request not answered yet
 	rate      bucket
+	lookups   hourly
 
 	mu      sync.Mutex
 	seats   map[uint32]*seat

@@ -65,6 +65,10 @@ func (c *conn) dispatch(ctx context.Context, f wire.Frame) {
 		request(c, f, func(q *wire.AccountAppend) { c.reply(f.Op, f.ID, wire.Nothing{}, c.s.appendAccount(ctx, q)) })
 	case wire.OpAccountGet:
 		request(c, f, func(q *wire.AccountGet) {
+			if !c.lookups.take(c.s.cfg.Limits.Lookups, c.s.cfg.Now()) {
+				c.fail(f.ID, wire.ErrFull)
+				return
+			}
 			rec, err := c.s.getAccount(ctx, q)
 			c.reply(f.Op, f.ID, rec, err)
 		})
@@ -88,10 +92,15 @@ func request[T any](c *conn, f wire.Frame, do func(*T)) {
 
 func (c *conn) rooms() *store.Rooms { return c.s.rooms.Load() }
 
-// here checks that a thing to be made belongs to this server's region.
+// here checks that a thing to be made belongs to this server's region and is
+// within the server's budget.
 func (c *conn) here(f wire.Frame, r wire.Region) bool {
 	if r != c.s.cfg.Region {
 		c.fail(f.ID, errInput("the id names another region than this server's"))
+		return false
+	}
+	if !c.s.made.take(c.s.cfg.Limits.Rooms, c.s.cfg.Now()) {
+		c.fail(f.ID, wire.ErrFull)
 		return false
 	}
 	return true

@@ -319,3 +319,22 @@ func TestClosingRoomTakesNoPostsAndIsStillRead(t *testing.T) {
 		}
 	})
 }
+
+func TestLookupsAndRoomsHaveHourlyBudgets(t *testing.T) {
+	synctestWorld(t, func(c *Config) { c.Limits.Lookups, c.Limits.Rooms = 3, 2 }, func(w *world) {
+		c := w.client()
+		for range 3 {
+			c.refused(wire.NotFound, wire.OpAccountGet, wire.AccountGet{Name: "nobody"})
+		}
+		c.refused(wire.Full, wire.OpAccountGet, wire.AccountGet{Name: "nobody"})
+		c.room(1)
+		c.room(1)
+		k := newKey()
+		req := wire.RoomCreate{Room: wire.NewRoomID(1), TokenHash: k.secret.Hash(), Payload: []byte("p"), Seats: []wire.NewSeat{k.seat()}}
+		c.refused(wire.Full, wire.OpRoomCreate, req)
+		time.Sleep(61 * time.Minute)
+		c = w.client()
+		c.must(wire.OpRoomCreate, req, &wire.Appended{})
+		c.refused(wire.NotFound, wire.OpAccountGet, wire.AccountGet{Name: "nobody"})
+	})
+}

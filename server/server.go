@@ -95,8 +95,12 @@ type Limits struct {
 	// Bytes and Frames are what one connection may send a second, with a burst
 	// of ten times that; reading slows down beyond: 4 MiB and 5,000.
 	Bytes, Frames float64
-	// Accounts is how many accounts may be created here in an hour: 1,000.
-	Accounts int
+	// Accounts is how many accounts may be created here in an hour: 1,000. Rooms
+	// is the same for rooms and doors: 100,000.
+	Accounts, Rooms int
+	// Lookups is how many accounts one connection may ask for in an hour, so
+	// that names are not enumerated (attacks A45): 600.
+	Lookups int
 	// BlobBytes bounds all blobs together: 16 GiB.
 	BlobBytes int64
 	// HelloWithin is how long a connection may stay silent before its Hello:
@@ -115,6 +119,8 @@ func (l Limits) withDefaults() Limits {
 	def(&l.Bytes, 4<<20)
 	def(&l.Frames, 5000)
 	def(&l.Accounts, 1000)
+	def(&l.Rooms, 100000)
+	def(&l.Lookups, 600)
 	def(&l.BlobBytes, 16<<30)
 	def(&l.HelloWithin, 10*time.Second)
 	def(&l.FrameWithin, 30*time.Second)
@@ -140,6 +146,7 @@ type Server struct {
 	memory   *semaphore.Weighted         // of frames being received
 
 	created   hourly        // accounts
+	made      hourly        // rooms and doors
 	blobAdded chan struct{} // the sweep must look again
 
 	mu       sync.Mutex

@@ -101,7 +101,7 @@ func (rm *room) push(e *entry) {
 	if len(rm.tail) == 0 && rm.tailFrom > e.number {
 		rm.tailFrom = e.number
 	}
-	rm.tail = append(rm.tail, e)
+	rm.keep(e)
 	rm.tailB += cost(len(e.tail))
 	if e.class != nil {
 		if c := rm.class(*e.class); c != nil {

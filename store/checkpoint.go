@@ -192,8 +192,10 @@ func (rm *room) dropExpired(now int64) {
 			rm.tailB -= cost(len(e.tail))
 			rm.release(e.class)
 		}
+		rm.unindex(e)
 		return true
 	})
+	rm.cut(0)
 	rm.lapse(lapsed)
 }
 
@@ -474,10 +476,7 @@ func (rm *room) written(s *snapshot) {
 	}
 	if n > 0 {
 		rm.tailFrom = rm.tail[n-1].number + 1
-		rm.tail = slices.Delete(rm.tail, 0, n)
-	}
-	if len(rm.tail) == 0 {
-		rm.tail = nil
+		rm.cut(n)
 	}
 	for i, p := range rm.packages {
 		if slices.ContainsFunc(s.packages, func(q pkg) bool { return q.key == p.key }) {

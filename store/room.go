@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"math"
-	"slices"
 	"sort"
 	"sync"
 
@@ -56,7 +55,8 @@ type room struct {
 	// from tailFrom on, ascending (and some that are in SQLite too).
 	tailFrom wire.Number
 	tail     []*entry
-	stored   int64 // entries in SQLite, and their bytes
+	index    map[uint64]*entry // of tail by short(id), while it is long
+	stored   int64             // entries in SQLite, and their bytes
 	storedB  int64
 	tailB    int64           // bytes of entries in tail that are not in SQLite
 	ids      map[uint64]bool // first 8 bytes of the ids of entries in SQLite; nil until needed
@@ -201,10 +201,7 @@ func (rm *room) forget() {
 			rm.release(e.class)
 		}
 	}
-	rm.tail = slices.Delete(rm.tail, 0, n)
-	if len(rm.tail) == 0 {
-		rm.tail = nil
-	}
+	rm.cut(n)
 	if rm.floor >= rm.tailFrom {
 		rm.tailFrom = rm.floor + 1
 	}
@@ -241,8 +238,16 @@ func (rm *room) after(n wire.Number) []*entry {
 	return rm.tail[i:]
 }
 
+// indexFrom is the length from which a tail has an index.
+const indexFrom = 16
+
 // find returns the entry with this id if it is in the tail.
 func (rm *room) find(id wire.EntryID) *entry {
+	if rm.index != nil {
+		if e := rm.index[short(id)]; e == nil || e.id == id {
+			return e
+		} // else two ids begin alike: look through all
+	}
 	for i := len(rm.tail) - 1; i >= 0; i-- {
 		if rm.tail[i].id == id {
 			return rm.tail[i]
@@ -251,13 +256,45 @@ func (rm *room) find(id wire.EntryID) *entry {
 	return nil
 }
 
+// keep appends an entry to the tail.
+func (rm *room) keep(e *entry) {
+	rm.tail = append(rm.tail, e)
+	switch {
+	case rm.index != nil:
+		rm.index[short(e.id)] = e
+	case len(rm.tail) >= indexFrom:
+		rm.index = make(map[uint64]*entry, 2*indexFrom)
+		for _, e := range rm.tail {
+			rm.index[short(e.id)] = e
+		}
+	}
+}
+
+// cut takes the first n entries out of the tail.
+func (rm *room) cut(n int) {
+	for _, e := range rm.tail[:n] {
+		rm.unindex(e)
+	}
+	clear(rm.tail[:n]) // the array may live on
+	rm.tail = rm.tail[n:]
+	if len(rm.tail) == 0 {
+		rm.tail, rm.index = nil, nil
+	}
+}
+
+func (rm *room) unindex(e *entry) {
+	if rm.index[short(e.id)] == e {
+		delete(rm.index, short(e.id))
+	}
+}
+
 // bury forgets everything but that there was a room.
 func (rm *room) bury(until Day) {
 	for i := range rm.seats {
 		rm.seatsGone = append(rm.seatsGone, rm.seats[i].key)
 	}
 	rm.gone, rm.head, rm.durable, rm.floor = until, 0, 0, 0
-	rm.seats, rm.tail, rm.tailB, rm.marks = nil, nil, 0, nil
+	rm.seats, rm.tail, rm.index, rm.tailB, rm.marks = nil, nil, nil, 0, nil
 	rm.classes, rm.packages, rm.setDoor = nil, nil, true
 	rm.made, rm.token = [32]byte{}, wire.SecretHash{}
 }
