@@ -61,7 +61,7 @@ type Client struct {
 	// posted are the rows of each room that its server has acknowledged, by the
 	// number of their entries, until the entries come back. Only a hint: a row
 	// that is posted twice is one entry.
-	posted map[wire.RoomID]map[uint64]wire.Number
+	posted map[wire.RoomID]map[uint64]post
 	// failed holds why plans were given up, until whoever waits for them has
 	// read it.
 	failed map[planID]error
@@ -106,7 +106,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		groups:  make(map[wire.RoomID]*mls.Group),
 		rosters: make(map[wire.RoomID]*roster.Roster),
 		readers: make(map[wire.RoomID]*reader),
-		posted:  make(map[wire.RoomID]map[uint64]wire.Number),
+		posted:  make(map[wire.RoomID]map[uint64]post),
 		failed:  make(map[planID]error),
 		senders: make(map[queueID]*sender),
 		changed: make(chan struct{}),

@@ -169,9 +169,13 @@ func (s *step) post(r *room, cv *conversation, e *wire.Entry) error {
 	if err != nil {
 		return err
 	}
-	if g == nil || r.State != roomOK || e.Epoch != r.Epoch {
+	if g == nil || r.State != roomOK || e.Epoch < r.Epoch {
 		r.Bad++
 		return nil
+	}
+	if e.Epoch > r.Epoch {
+		// There was a commit that we were not given.
+		return s.outOfStep(r, cv, NoticeWithheld, "The server keeps back part of this conversation.")
 	}
 	staged, err := g.Process(e.Payload)
 	switch {

@@ -83,9 +83,10 @@ func (c *Client) live(id wire.RoomID) bool {
 	return r != nil && r.live
 }
 
-// nextPost takes the first row that was not posted in this epoch.
+// nextPost takes the first row that was not posted in this epoch, or whose entry
+// does not come although the server took it: the same post again is one entry.
 func (s *step) nextPost(r *room) (act action, err error) {
-	posted := s.c.posted[r.ID]
+	var due time.Duration
 	err = s.rows(r.ID, func(w *row) (bool, error) {
 		left := ttlLeft(w.Until, s.c.now())
 		if left == 0 {
@@ -102,8 +103,11 @@ func (s *step) nextPost(r *room) (act action, err error) {
 			if err := s.seal(r, g, w); err != nil {
 				return false, err
 			}
-		} else if at, ok := posted[w.N]; ok && (at == 0 || at > r.Read) {
-			return true, nil // on the server; its entry is on the way to us
+		} else if left := s.c.underWay(r, w.N); left > 0 {
+			if due == 0 || left < due {
+				due = left
+			}
+			return true, nil
 		}
 		g, err := s.group(r.ID)
 		if err != nil || g == nil {
@@ -116,6 +120,9 @@ func (s *step) nextPost(r *room) (act action, err error) {
 		act = s.c.sendPost(r, w, token, left)
 		return false, nil
 	})
+	if act == nil && due > 0 {
+		act = func(context.Context) (time.Duration, error) { return due, nil }
+	}
 	return act, err
 }
 
@@ -135,10 +142,7 @@ func (c *Client) sendPost(r *room, w *row, token wire.Secret, ttl uint32) action
 			}
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			if c.posted[r.ID] == nil {
-				c.posted[r.ID] = make(map[uint64]wire.Number)
-			}
-			c.posted[r.ID][w.N] = a.Number
+			c.acknowledged(r.ID, w.N, a.Number)
 			return 0, nil
 		case wire.Stale:
 			// Another commit is in the log or on its way here; the reader wakes
@@ -202,8 +206,8 @@ func (c *Client) sendCommit(s *step, r *room, sg *saga) (action, error) {
 	if sg.Base != r.Epoch {
 		return nil, errors.New("a staged commit for another epoch") // take drops it in the same step: a bug
 	}
-	if n, ok := c.posted[r.ID][sagaSent]; ok && n > r.Read {
-		return nil, nil // on the server: the reader brings it
+	if left := c.underWay(r, sagaSent); left > 0 {
+		return func(context.Context) (time.Duration, error) { return left, nil }, nil
 	}
 	g, err := s.group(r.ID)
 	if err != nil {
@@ -231,16 +235,38 @@ func (c *Client) sendCommit(s *step, r *room, sg *saga) (action, error) {
 			}
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			if c.posted[r.ID] == nil {
-				c.posted[r.ID] = make(map[uint64]wire.Number)
-			}
-			c.posted[r.ID][sagaSent] = a.Number
+			c.acknowledged(r.ID, sagaSent, a.Number)
 			return 0, nil
 		case wire.Stale:
 			return time.Second, nil // ours came through and the answer was lost, or another's did
 		}
 		return 0, err
 	}, nil
+}
+
+// post is an acknowledged post: the number the server gave it, and when.
+type post struct {
+	number wire.Number
+	at     time.Time
+}
+
+// acknowledged notes that the server took a row. The client's lock is held.
+func (c *Client) acknowledged(id wire.RoomID, row uint64, n wire.Number) {
+	if c.posted[id] == nil {
+		c.posted[id] = make(map[uint64]post)
+	}
+	c.posted[id][row] = post{n, c.now()}
+}
+
+// underWay returns how long to wait for the entry of an acknowledged row before
+// it is posted once more; 0: post it now. A server that takes a post and drops
+// it gains a minute.
+func (c *Client) underWay(r *room, row uint64) time.Duration {
+	p, ok := c.posted[r.ID][row]
+	if !ok || p.number != 0 && p.number <= r.Read {
+		return 0
+	}
+	return lookAgain - c.now().Sub(p.at)
 }
 
 // sagaSent stands for the staged commit among the posted rows.

@@ -51,7 +51,7 @@ func (n *Net) blob(method string, body []byte) []byte {
 	return f(method, body)
 }
 
-// Tamper adds t in front of what is there and returns how to take it out.
+// Tamper adds t behind what is there and returns how to take it out.
 func (n *Net) Tamper(t Tamper) (remove func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -65,7 +65,7 @@ func (n *Net) Tamper(t Tamper) (remove func()) {
 		}
 		return now(l, d, f)
 	})
-	n.tampers = append([]Tamper{wrapped}, n.tampers...)
+	n.tampers = append(n.tampers, wrapped)
 	return func() {
 		n.mu.Lock()
 		defer n.mu.Unlock()

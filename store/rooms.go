@@ -93,7 +93,7 @@ type Rooms struct {
 	soonest int64         // the first expiry that a sweep must see, Unix seconds; under mu
 	daily   Day           // the day whose daily work is done; the checkpoint's own
 	logKept bool          // SQLite's log could not be truncated; the checkpoint's own
-	write   sync.Mutex    // held by who writes to db, so that no one waits inside SQLite
+	write   gate          // held by who writes to db, so that no one waits inside SQLite
 	budgets budgets
 }
 
@@ -113,7 +113,7 @@ func OpenRooms(ctx context.Context, cfg Config) (*Rooms, error) {
 		return nil, err
 	}
 	r := &Rooms{
-		cfg: cfg, db: db, rooms: map[wire.RoomID]*room{}, wake: make(chan struct{}, 1), applied: make(chan struct{}, 1),
+		cfg: cfg, db: db, write: newGate(), rooms: map[wire.RoomID]*room{}, wake: make(chan struct{}, 1), applied: make(chan struct{}, 1),
 		j: &journal{dir: jdir, step: cfg.Step, segment: 1}, budgets: newBudgets(),
 	}
 	r.queue.ready = make(chan struct{}, 1)

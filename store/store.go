@@ -150,3 +150,16 @@ func syncDir(dir string) error {
 	defer d.Close()
 	return d.Sync()
 }
+
+// gate is a mutex whose waiters count as idle in a synctest bubble: SQLite sleeps
+// while it waits for a reader to leave, and with a sync.Mutex held meanwhile the
+// bubble's clock would stand still.
+type gate chan struct{}
+
+func newGate() gate { return make(gate, 1) }
+
+// Lock waits until the gate is free and takes it.
+func (g gate) Lock() { g <- struct{}{} }
+
+// Unlock frees the gate.
+func (g gate) Unlock() { <-g }

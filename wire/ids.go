@@ -88,15 +88,18 @@ func ParseAccountID(s string) (id AccountID, err error) {
 }
 
 // Secret is a bearer capability: whoever shows its bytes may do what it opens.
-// It prints as "secret"; its bytes lie behind a pointer so that no formatting
-// verb of an enclosing value reaches them. The zero Secret is absent.
-type Secret struct{ b *[32]byte }
+// It prints as "secret"; its bytes lie behind two pointers, for fmt answers a
+// verb that does not fit a pointer by printing what it points to. The zero
+// Secret is absent.
+type Secret struct{ at *held }
+
+type held struct{ b *[32]byte }
 
 // NewSecret returns a fresh random secret.
 func NewSecret() Secret {
 	var b [32]byte
 	rand.Read(b[:])
-	return Secret{&b}
+	return Secret{&held{&b}}
 }
 
 // SecretFrom takes 32 bytes as a secret. Any other length gives the absent
@@ -106,30 +109,30 @@ func SecretFrom(b []byte) Secret {
 		return Secret{}
 	}
 	k := [32]byte(b)
-	return Secret{&k}
+	return Secret{&held{&k}}
 }
 
 // Reveal returns a copy of the bytes, nil for the absent secret.
 func (s Secret) Reveal() []byte {
-	if s.b == nil {
+	if s.at == nil {
 		return nil
 	}
-	return append([]byte(nil), s.b[:]...)
+	return append([]byte(nil), s.at.b[:]...)
 }
 
 // Hash returns what a server stores to recognise the secret. Secrets are
 // uniformly random, so a plain hash suffices.
 func (s Secret) Hash() SecretHash {
-	if s.b == nil {
+	if s.at == nil {
 		return SecretHash{}
 	}
-	return sha256.Sum256(s.b[:])
+	return sha256.Sum256(s.at.b[:])
 }
 
 // Opens reports whether s is the secret behind h, in constant time. The absent
 // secret opens nothing.
 func (s Secret) Opens(h SecretHash) bool {
-	if s.b == nil {
+	if s.at == nil {
 		return false
 	}
 	got := s.Hash()

@@ -11,7 +11,7 @@ func TestSecretNeverPrints(t *testing.T) {
 	s := NewSecret()
 	raw := s.Reveal()
 	for _, verb := range []string{"%v", "%+v", "%#v", "%x", "%s", "%d"} {
-		for _, v := range []any{s, RoomPost{Token: s}, &RoomPost{Token: s}} {
+		for _, v := range []any{s, RoomPost{Token: s}, &RoomPost{Token: s}, struct{ hidden Secret }{s}, []struct{ hidden Secret }{{s}}} {
 			out := fmt.Sprintf(verb, v)
 			if bytes.Contains([]byte(out), raw[:4]) || bytes.Contains([]byte(out), fmt.Appendf(nil, "%x", raw[:4])) ||
 				bytes.Contains([]byte(out), fmt.Appendf(nil, "%d %d %d", raw[0], raw[1], raw[2])) {

@@ -1,0 +1,224 @@
+package hearthtest
+
+import (
+	"crypto/rand"
+
+	"hearth/core"
+	"hearth/wire"
+)
+
+// garbage is n bytes that mean nothing.
+func garbage(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b)
+	return b
+}
+
+// afterIt is a message by which the others' place in the log can be told.
+const afterIt = "said afterwards"
+
+// countCheck takes out the comparison of a sender's running count.
+var countCheck = edit{"core/message.go",
+	"case l.Seen && count > l.Count+1 && l.Holes == r.Holes:", "case false:"}
+
+// gapCheck takes out the notice for numbers that never come.
+var gapCheck = edit{"core/inbox.go",
+	"r.Read = to\n\t\ts.putRoom(r)\n\t\treturn s.notice(cv, NoticeWithheld", "r.Read = to\n\t\ts.putRoom(r)\n\t\treturn nil\n\t\treturn s.notice(cv, NoticeWithheld"}
+
+// What a server can do to a room's log.
+var logDeviations = []deviation{
+	{"a message again under a new number", func(st *stage) {
+		shift := st.renumber(st.bob)
+		done := false
+		st.onEntry(st.bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
+			if done {
+				return []wire.Entry{e}
+			}
+			done = true
+			again := e
+			again.Number++
+			shift(e.Handle, e.Number, 1)
+			return []wire.Entry{e, again}
+		})
+		st.alice.Send(st.pair, "once")
+		st.alice.Send(st.pair, afterIt)
+		st.bob.Expect(afterIt)
+		if n := count(st.bob.Texts(), "once"); n != 1 {
+			st.T.Errorf("bob reads it %d times", n)
+		}
+	}, []edit{
+		{"mls/staged.go", "g.secrets.consume(s.content.content.sender.index, s.Kind(), s.generation)", ""},
+		{"core/message.go", "signed, err := s.has(signedName(cv.ID, n))", "n, signed, err := 0, false, error(nil)\n\t\t_ = n"},
+		{"core/message.go", "if err != nil || signed || own {\n\t\t\treturn 0, err\n\t\t}\n\t\treturn n, nil", "if signed || own {\n\t\t\treturn 0, err\n\t\t}"},
+	}},
+
+	{"a message left out and the numbers closed up", func(st *stage) {
+		leaveOut(st, func(e wire.Entry, shift func(uint32, wire.Number, int)) []wire.Entry {
+			shift(e.Handle, e.Number, -1)
+			return nil
+		})
+		st.bob.notice(core.NoticeWithheld)
+	}, []edit{countCheck}},
+
+	{"a message left out and its number too", func(st *stage) {
+		number := wire.Number(0)
+		st.onEntry(st.bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
+			if number == 0 {
+				number = e.Number
+			}
+			if e.Number == number {
+				return nil
+			}
+			return []wire.Entry{e}
+		})
+		st.alice.Send(st.pair, "lost")
+		st.alice.Send(st.pair, afterIt)
+		st.bob.notice(core.NoticeWithheld)
+		st.bob.Expect(afterIt)
+	}, []edit{gapCheck, countCheck}},
+
+	{"two messages swapped", func(st *stage) {
+		var held *wire.Entry
+		st.onEntry(st.bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
+			if held == nil {
+				held = &e
+				return nil
+			}
+			if held.Number == 0 {
+				return []wire.Entry{e}
+			}
+			first, second := e, *held
+			first.Number, second.Number = held.Number, e.Number
+			*held = wire.Entry{}
+			return []wire.Entry{first, second}
+		})
+		st.alice.Send(st.pair, "one")
+		st.alice.Send(st.pair, "two")
+		st.bob.notice(core.NoticeReordered, core.NoticeWithheld)
+	}, []edit{countCheck}},
+
+	{"a bit turned in a message", func(st *stage) {
+		leaveOut(st, func(e wire.Entry, _ func(uint32, wire.Number, int)) []wire.Entry {
+			e.Payload[len(e.Payload)/2] ^= 1
+			return []wire.Entry{e}
+		})
+		st.bob.notice(core.NoticeWithheld)
+	}, []edit{countCheck}},
+
+	{"garbage among the messages", func(st *stage) {
+		shift := st.renumber(st.bob)
+		done := false
+		st.onEntry(st.bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
+			if done {
+				return []wire.Entry{e}
+			}
+			done = true
+			bad := e
+			bad.Payload = garbage(len(e.Payload))
+			shift(e.Handle, e.Number, 1)
+			e.Number++
+			return []wire.Entry{bad, e}
+		})
+		st.alice.Send(st.pair, afterIt)
+		st.bob.Expect(afterIt)
+	}, []edit{{"core/inbox.go", "default:\n\t\tr.Bad++\n\t\treturn nil\n\t}\n\tif staged.Kind()", "default:\n\t\treturn err\n\t}\n\tif staged.Kind()"}}},
+
+	{"garbage as a commit", func(st *stage) {
+		st.onEntry(st.bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
+			e.Kind, e.Payload = wire.KindCommit, garbage(4000)
+			return []wire.Entry{e}
+		})
+		st.alice.Send(st.group, "swallowed")
+		st.bob.notice(core.NoticeOutOfStep)
+		if got := st.bob.State(st.group); got != core.RoomOutOfStep {
+			st.T.Errorf("bob's room is %s", got)
+		}
+	}, []edit{{"core/commit.go", "s.c.debug(\"a commit was refused\", err)", "return nil"}}},
+
+	{"a commit left out", func(st *stage) {
+		shift := st.renumber(st.bob)
+		st.onEntry(st.bob, wire.KindCommit, func(e wire.Entry) []wire.Entry {
+			shift(e.Handle, e.Number, -1)
+			return nil
+		})
+		name := "pantry"
+		if _, err := st.alice.Client.GroupSet(st.alice.patience(), st.group, core.GroupSettings{Name: &name}); err != nil {
+			st.T.Fatal(err)
+		}
+		st.alice.Send(st.group, "in the next epoch")
+		st.bob.notice(core.NoticeWithheld)
+		st.bob.ExpectNever("in the next epoch", Patience)
+	}, []edit{{"core/inbox.go", "if e.Epoch > r.Epoch {", "if false {"}}},
+
+	{"a commit again", func(st *stage) {
+		shift := st.renumber(st.bob)
+		st.onEntry(st.bob, wire.KindCommit, func(e wire.Entry) []wire.Entry {
+			again := e
+			again.Number++
+			shift(e.Handle, e.Number, 1)
+			return []wire.Entry{e, again}
+		})
+		name := "pantry"
+		if _, err := st.alice.Client.GroupSet(st.alice.patience(), st.group, core.GroupSettings{Name: &name}); err != nil {
+			st.T.Fatal(err)
+		}
+		st.alice.Send(st.group, afterIt)
+		st.bob.Expect(afterIt)
+		if got := st.bob.State(st.group); got != core.RoomOK {
+			st.T.Errorf("bob's room is %s", got)
+		}
+	}, []edit{{"core/inbox.go", "if e.Epoch != r.Epoch && !(", "if false && !("}}},
+
+	{"another log for one member", func(st *stage) {
+		// An entry that only bob sees moves the number of the next commit, for
+		// him alone.
+		shift := st.renumber(st.bob)
+		st.onEntry(st.bob, wire.KindCommit, func(e wire.Entry) []wire.Entry {
+			extra := wire.Entry{Handle: e.Handle, Number: e.Number, Kind: wire.KindPost, Epoch: e.Epoch, Payload: garbage(1000)}
+			shift(e.Handle, e.Number, 1)
+			e.Number++
+			return []wire.Entry{extra, e}
+		})
+		name := "pantry"
+		if _, err := st.alice.Client.GroupSet(st.alice.patience(), st.group, core.GroupSettings{Name: &name}); err != nil {
+			st.T.Fatal(err)
+		}
+		st.alice.Send(st.group, afterIt)
+		st.bob.notice(core.NoticeForked)
+	}, []edit{{"core/message.go", "if e.Commit != r.Commit || e.CommitHash != commitHash(g) {", "if false {"}}},
+
+	{"a message under another epoch", func(st *stage) {
+		leaveOut(st, func(e wire.Entry, _ func(uint32, wire.Number, int)) []wire.Entry {
+			e.Epoch--
+			return []wire.Entry{e}
+		})
+		st.bob.notice(core.NoticeWithheld)
+	}, []edit{countCheck}},
+
+	{"a message in the place of a commit", func(st *stage) {
+		st.onEntry(st.bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
+			e.Kind = wire.KindCommit
+			return []wire.Entry{e}
+		})
+		st.alice.Send(st.group, "as a commit")
+		st.bob.notice(core.NoticeOutOfStep)
+	}, []edit{{"core/commit.go", "s.c.debug(\"a commit was refused\", err)", "return nil"}}},
+}
+
+// leaveOut does something to the second of three messages of alice to bob.
+func leaveOut(st *stage, do func(e wire.Entry, shift func(uint32, wire.Number, int)) []wire.Entry) {
+	shift := st.renumber(st.bob)
+	st.alice.Send(st.pair, "before it")
+	st.bob.Expect("before it")
+	done := false
+	st.onEntry(st.bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
+		if done {
+			return []wire.Entry{e}
+		}
+		done = true
+		return do(e, shift)
+	})
+	st.alice.Send(st.pair, "lost")
+	st.alice.Send(st.pair, afterIt)
+	st.bob.Expect(afterIt)
+}

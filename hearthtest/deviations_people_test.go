@@ -1,0 +1,189 @@
+package hearthtest
+
+import (
+	"bytes"
+	"net/http"
+
+	"hearth/core"
+	"hearth/identity"
+	"hearth/wire"
+)
+
+// fresh returns two people beside the stage: erin, who has not spoken with
+// anybody, and mallory, whom the server helps.
+func fresh(st *stage) (erin, mallory *Person) { return st.Person("erin"), st.Person("mallory") }
+
+// recordOf asks the server for somebody's record, as anyone may.
+func recordOf(st *stage, name string) (rec wire.AccountRecord) {
+	st.T.Helper()
+	conn, err := st.dial("the test")(st.ctx, st.World.Server("home").URL)
+	if err != nil {
+		st.T.Fatal(err)
+	}
+	defer conn.Close()
+	for i, f := range [][]byte{
+		wire.NewFrame(wire.OpHello, 1, wire.Hello{Version: wire.Version}),
+		wire.NewFrame(wire.OpAccountGet, 2, wire.AccountGet{Name: name}),
+	} {
+		conn.Write(st.ctx, f)
+		b, err := conn.Read(st.ctx)
+		if err != nil {
+			st.T.Fatal(err)
+		}
+		var answer wire.Frame
+		if err := wire.Decode(b, &answer); err != nil {
+			st.T.Fatal(err)
+		}
+		if i == 1 {
+			if err := wire.Decode(answer.Body, &rec); err != nil {
+				st.T.Fatal(err)
+			}
+		}
+	}
+	return rec
+}
+
+// mustRefuse sends a first message that must not go out.
+func mustRefuse(st *stage, from *Person, to string) {
+	st.T.Helper()
+	if s, err := from.TrySend(to, "for one pair of eyes"); err == nil {
+		st.T.Errorf("%s's first message to %s is %s, want a refusal", from.Name, to, s.State)
+	}
+}
+
+// verifySignature takes out the check of a chain entry's signature.
+var peopleDeviations = []deviation{
+	{"another account under a known name", func(st *stage) {
+		_, mallory := fresh(st)
+		_ = mallory
+		rec := recordOf(st, "mallory")
+		onAnswer(st.World, st.alice, wire.OpAccountGet, func(r *wire.AccountRecord) { r.Chain, r.Knocks = rec.Chain, rec.Knocks })
+		st.sound()
+	}, []edit{
+		{"core/find.go", "if err != nil || known != nil && len(known.Doors)+len(known.Knocks) > 0 {", "if err != nil {"},
+		{"core/find.go", "if known && pinned != p.Account {", "if false {"},
+	}},
+
+	{"another name in the answer", func(st *stage) {
+		erin, _ := fresh(st)
+		rec := recordOf(st, "mallory")
+		onAnswer(st.World, erin, wire.OpAccountGet, func(r *wire.AccountRecord) { *r = rec })
+		mustRefuse(st, erin, "bob")
+	}, []edit{{"core/find.go", "get.Name != \"\" && rec.Name != get.Name || ", ""}}},
+
+	{"a device put into a chain", func(st *stage) {
+		erin, _ := fresh(st)
+		rec := recordOf(st, "mallory")
+		onAnswer(st.World, erin, wire.OpAccountGet, func(r *wire.AccountRecord) {
+			r.Chain = append(r.Chain, rec.Chain[0])
+		})
+		mustRefuse(st, erin, "bob")
+	}, nil},
+
+	{"a KeyPackage of somebody else", func(st *stage) {
+		erin, _ := fresh(st)
+		// The server holds the sealing key of a public door, so it can seal
+		// what it likes: here, what mallory's door hands out.
+		bob, mallory := recordOf(st, "bob"), recordOf(st, "mallory")
+		onAnswer(st.World, erin, wire.OpAccountGet, func(r *wire.AccountRecord) {
+			if bytes.Equal(r.Chain[0], bob.Chain[0]) {
+				r.Knocks = mallory.Knocks
+			}
+		})
+		mustRefuse(st, erin, "bob")
+	}, []edit{
+		{"core/found.go", "chain, err := identity.VerifyFor(p.Account, entries)", "chain, err := identity.Verify(entries)"},
+		{"core/found.go", "default:\n\t\t\treturn inv, device, errBadPackage\n\t\t}", "}"},
+	}},
+
+	{"a KeyPackage handed out twice", func(st *stage) {
+		erin, mallory := fresh(st)
+		var first *wire.DoorClaimed
+		again := func(c *wire.DoorClaimed) {
+			if first == nil {
+				first = &wire.DoorClaimed{Sealed: bytes.Clone(c.Sealed)}
+				return
+			}
+			*c = *first
+		}
+		onAnswer(st.World, erin, wire.OpDoorClaim, again)
+		onAnswer(st.World, mallory, wire.OpDoorClaim, again)
+		erin.Send("carol", "the first")
+		st.carol.Accept()
+		mallory.TrySend("carol", "the second")
+		if e, ok := st.carol.TryAwait(Patience, func(e core.Event) bool { return e.Type == core.EventRequest }); ok {
+			st.T.Errorf("carol gets a request that no key of hers opens: %q", e.Text)
+		}
+		erin.Send("carol", afterIt)
+		st.carol.Expect(afterIt)
+	}, nil},
+
+	{"an invitation again", func(st *stage) {
+		erin, _ := fresh(st)
+		st.onEntry(erin, wire.KindKnock, func(e wire.Entry) []wire.Entry {
+			again := e
+			again.Number++
+			return []wire.Entry{e, again}
+		})
+		st.carol.Send("erin", "knock")
+		erin.Request()
+		if _, ok := erin.TryAwait(Patience, func(e core.Event) bool { return e.Type == core.EventRequest }); ok {
+			st.T.Error("erin gets the request twice")
+		}
+	}, []edit{{"core/knock.go", "if again, err := s.has(seen); err != nil || again {", "if _, err := s.has(seen); err != nil {"}}},
+
+	{"an invitation for another", func(st *stage) {
+		erin, mallory := fresh(st)
+		var taken []byte
+		st.onEntry(erin, wire.KindKnock, func(e wire.Entry) []wire.Entry {
+			taken = bytes.Clone(e.Payload)
+			return []wire.Entry{e}
+		})
+		st.carol.Send("erin", "for erin")
+		erin.Request()
+		st.onEntry(mallory, wire.KindKnock, func(e wire.Entry) []wire.Entry {
+			e.Payload = taken
+			return []wire.Entry{e}
+		})
+		st.carol.Send("mallory", "for mallory")
+		mallory.ExpectNever("for erin", Patience)
+	}, nil},
+
+	{"a tree blob swapped", func(st *stage) {
+		erin, _ := fresh(st)
+		st.carol.Send("erin", "knock")
+		id := erin.Request()
+		st.Net.TamperBlobs(func(method string, body []byte) []byte {
+			if method == http.MethodGet && len(body) > 0 {
+				body = bytes.Clone(body)
+				body[len(body)/2] ^= 1
+			}
+			return body
+		})
+		if a, err := erin.Client.Accept(erin.patience(), id); err == nil {
+			st.T.Errorf("erin is in, with a tree that the server changed: %s", a.State)
+		}
+		st.Net.TamperBlobs(nil)
+	}, nil},
+
+	{"a server of another version", func(st *stage) {
+		onAnswer(st.World, st.Stranger("frank"), wire.OpHello, func(h *wire.Welcome) { h.Version++ })
+		frank := st.people["frank"]
+		_, err := frank.Client.Register(frank.patience(), core.RegisterOptions{Name: "frank", Server: st.World.Server("home").URL})
+		if !isCode(err, wire.WrongServer) && !isCode(err, wire.Unsupported) {
+			st.T.Errorf("got %v, want wrong_server or unsupported", err)
+		}
+	}, []edit{{"core/session.go", "s.welcome.Version != wire.Version || ", ""}}},
+
+	{"a shorter chain than before", func(st *stage) {
+		// Of a chain that carol knows, the server shows only what came before.
+		erin, _ := fresh(st)
+		_ = erin
+		rec := recordOf(st, "bob")
+		if _, err := identity.Verify(rec.Chain); err != nil {
+			st.T.Fatal(err)
+		}
+		onAnswer(st.World, st.alice, wire.OpAccountGet, func(r *wire.AccountRecord) { r.Chain = nil })
+		st.sound()
+	}, nil},
+}
