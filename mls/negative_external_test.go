@@ -316,6 +316,11 @@ var wrongExternal = []wrong{
 		attempt: groupInfoFor(false, func(_ *fixture, i *GroupInfo) {
 			i.extensions = append(i.extensions, Extension{Type: ExtensionExternalPub, Data: []byte{9, 9}})
 		}, true, ExternalOptions{})},
+	{section: "§12.4.3.2", name: "a GroupInfo with bytes after its external key", want: errExternalPub,
+		attempt: groupInfoFor(true, func(_ *fixture, i *GroupInfo) {
+			last := &i.extensions[len(i.extensions)-1]
+			last.Data = append(last.Data, 0)
+		}, true, ExternalOptions{})},
 	{section: "§12.4.3.2", name: "a GroupInfo with an external key that is none", want: errExternalPub,
 		attempt: groupInfoFor(false, func(_ *fixture, i *GroupInfo) {
 			i.extensions = append(i.extensions, Extension{Type: ExtensionExternalPub, Data: []byte{2, 9, 9}})

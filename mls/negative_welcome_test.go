@@ -173,6 +173,17 @@ var wrongWelcomes = []wrong{
 		attempt: invitedBy(func(f *fixture) invitation {
 			return invitation{keys: func(*KeyPackage) *KeyPackage { _, kp, _ := f.newcomer(nil); return kp }}
 		})},
+	{section: "§12.4.3.1", name: "a Welcome for us read with another's private keys", want: ErrNotForUs,
+		attempt: func(f *fixture) error {
+			_, kp, _ := f.newcomer(nil)
+			_, _, others := f.newcomer(nil)
+			pc, err := f.a.g.Commit(CommitOptions{Add: []*KeyPackage{kp}})
+			if err != nil {
+				f.Fatal(err)
+			}
+			_, _, err = Join(pc.WelcomeAll(), kp, others, JoinOptions{RatchetTree: pc.RatchetTree()})
+			return err
+		}},
 	{section: "§12.4.3.1", name: "a Welcome of another suite than the KeyPackage's", want: errWelcomeSuite,
 		attempt: invited(invitation{welcome: func(w *welcome) { w.suite = 3 }})},
 	{section: "§12.4.3.1", name: "a Welcome of an unknown suite", want: errWelcomeSuite,

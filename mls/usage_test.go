@@ -52,6 +52,12 @@ func TestUsage(t *testing.T) {
 			_, _, err := JoinExternally(info, other.member(), Lifetime{}, ExternalOptions{})
 			return err
 		}(), ErrUsage},
+		{"an external commit by one who lacks the suite", func() error {
+			m := newPerson(t, f.suite, "outsider").member()
+			m.Capabilities.Suites = []uint16{3}
+			_, _, err := JoinExternally(info, m, Lifetime{}, ExternalOptions{})
+			return err
+		}(), ErrInvalid},
 		{"a group with another suite's key", func() error {
 			_, err := NewGroup(GroupConfig{Suite: f.suite}, other.member(), Lifetime{})
 			return err
