@@ -33,6 +33,10 @@ type conn struct {
 	quiet   []chan struct{} // closed when the pump ends
 }
 
+// lastWords is how long a connection that ends may take to be sent what was
+// under way.
+const lastWords = 2 * time.Second
+
 // maxFleet is how many ephemeral posts wait for one connection.
 const maxFleet = 32
 
@@ -53,7 +57,9 @@ func (s *Server) ServeConn(ctx context.Context, wc wire.Conn) {
 	c.mu.Lock()
 	c.stopped = true
 	c.mu.Unlock()
+	late := time.AfterFunc(lastWords, func() { wc.Close() })
 	c.settle()
+	late.Stop()
 	if err != nil && !expected(err) {
 		s.cfg.Log.Debug("a connection ended", "err", err)
 	}

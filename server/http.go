@@ -25,8 +25,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("PUT /v1/blob", s.putBlob)
 	mux.HandleFunc("GET /v1/blob", s.getBlob)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		if s.isDraining() {
-			http.Error(w, "stopping", http.StatusServiceUnavailable)
+		if s.isDraining() || s.rooms.Load().Err() != nil {
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
 			return
 		}
 		io.WriteString(w, "ok\n")

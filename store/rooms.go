@@ -272,6 +272,9 @@ func (r *Rooms) failure() error {
 	return r.fail
 }
 
+// Err is why changes are refused; nil while all is well.
+func (r *Rooms) Err() error { return r.failure() }
+
 func (r *Rooms) today() Day { return DayOf(r.cfg.Now()) }
 
 // get pins the room and loads it if need be. Without make, an absent room is
