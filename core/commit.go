@@ -139,7 +139,7 @@ func (s *step) build(r *room, p *plan) (*saga, error) {
 	if err != nil {
 		return nil, err
 	}
-	sg.Message, sg.NewHash = pending.Message(), token.Hash()
+	sg.Message, sg.NewHash, sg.Traced = pending.Message(), token.Hash(), next.State().Traced
 	if len(sg.Message) > wire.MaxCommit {
 		return nil, wire.Errorf(wire.Full, "that is too large a change at once").WithNext("invite fewer people at a time")
 	}
@@ -275,6 +275,18 @@ func (s *step) ownCommit(r *room, cv *conversation, g *mls.Group, sg *saga, numb
 		s.putLeaf(r.ID, mls.LeafIndex(a.Index), l)
 	}
 	s.dropPlan(r.ID, sg.Plan.N)
+	if sg.Plan.Renew && r.State == roomOK && r.Old == nil {
+		// protocol §2: a device renames its seat when it renews its leaf.
+		old := r.Seat
+		r.Old, r.Seat = &old, newSeat(r.ID.Region())
+		ro, err := s.roster(r.ID)
+		if err != nil {
+			return err
+		}
+		if err := s.announce(r, ro); err != nil {
+			return err
+		}
+	}
 	id := r.ID
 	s.then(func() { delete(s.c.posted[id], sagaSent); s.c.wakeRoom(id) })
 	s.del(sagaName(r.ID))

@@ -163,7 +163,7 @@ func (c *Client) Receive(ctx context.Context, fn func(Event) error) error {
 	defer c.receiving.Unlock()
 	for {
 		changed := c.changes()
-		e, n, err := c.nextEvent(ctx)
+		e, conv, n, err := c.nextEvent(ctx)
 		if err != nil {
 			return err
 		}
@@ -189,7 +189,7 @@ func (c *Client) Receive(ctx context.Context, fn func(Event) error) error {
 			q.Mark = max(q.Mark, n)
 			s.put(queueName, q)
 			s.del(eventName(n))
-			return nil
+			return s.markRead(conv, e)
 		})
 		if err != nil {
 			return err
@@ -198,7 +198,7 @@ func (c *Client) Receive(ctx context.Context, fn func(Event) error) error {
 }
 
 // nextEvent returns the first event behind the mark; n 0: there is none.
-func (c *Client) nextEvent(ctx context.Context) (e Event, n uint64, err error) {
+func (c *Client) nextEvent(ctx context.Context) (e Event, conv convID, n uint64, err error) {
 	err = c.look(ctx, func(s *step) error {
 		var q queue
 		if _, err := s.get(queueName, &q); err != nil {
@@ -222,13 +222,27 @@ func (c *Client) nextEvent(ctx context.Context) (e Event, n uint64, err error) {
 				q.Mark = m // it ended before it was given out
 				continue
 			}
-			n = m
+			n, conv = m, p.Conv
 			e, err = s.event(p.Conv, h)
 			return err
 		}
 		return nil
 	})
-	return e, n, err
+	return e, conv, n, err
+}
+
+// markRead counts a message that was given out as read.
+func (s *step) markRead(id convID, e Event) error {
+	if e.Type != EventMessage {
+		return nil
+	}
+	cv, err := s.conv(id)
+	if err != nil || cv == nil || cv.Unread == 0 {
+		return err
+	}
+	cv.Unread--
+	s.putConv(cv)
+	return nil
 }
 
 // History returns the newest limit events of a conversation, oldest first;
@@ -242,6 +256,7 @@ func (c *Client) History(ctx context.Context, room string, limit int) ([]Event, 
 		return nil, wire.Errorf(wire.BadInput, "a limit is a number from 0")
 	}
 	var out []Event
+	read := false
 	err = c.look(ctx, func(s *step) error {
 		cv, err := s.conv(id)
 		if err != nil {
@@ -284,11 +299,20 @@ func (c *Client) History(ctx context.Context, room string, limit int) ([]Event, 
 		if limit > 0 && len(out) > limit {
 			out = out[len(out)-limit:]
 		}
-		if cv.Unread > 0 {
-			cv.Unread = 0
-		}
+		read = cv.Unread > 0
 		return nil
 	})
+	if err == nil && read {
+		err = c.step(ctx, func(s *step) error {
+			cv, err := s.conv(id)
+			if err != nil || cv == nil {
+				return err
+			}
+			cv.Unread = 0
+			s.putConv(cv)
+			return nil
+		})
+	}
 	return out, err
 }
 

@@ -43,10 +43,14 @@ func (c *Client) join(ctx context.Context, id []byte) (convID, error) {
 		return conv, err
 	}
 	inv := &rq.Wrapper
+	if rq.over(c.now()) {
+		c.step(ctx, func(s *step) error { return s.expired(id) })
+		return conv, errExpired
+	}
 	blob, err := c.cfg.Blobs.Get(ctx, inv.Server, inv.Tree.Blob)
 	if code(err) == wire.NotFound || code(err) == wire.Denied || code(err) == wire.Gone {
 		c.step(ctx, func(s *step) error { return s.expired(id) })
-		return conv, wire.Errorf(wire.NotFound, "that invitation has expired").WithNext("ask for another one")
+		return conv, errExpired
 	}
 	if err != nil {
 		return conv, err
@@ -130,8 +134,13 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 	if st.Kind == roster.Direct {
 		cv.Peer = inv.Account
 	}
-	if taken, err := s.room(inv.Room); err != nil || taken != nil {
-		return err // that room is known: an old invitation to it
+	if known, err := s.room(inv.Room); err != nil {
+		return err
+	} else if known != nil {
+		if known.State == roomOK && known.Epoch >= inv.Epoch {
+			return nil // we are there, and further
+		}
+		s.closeRoom(known, roomRemoved) // and come back as a new leaf
 	}
 	if st.Kind == roster.Direct {
 		wins, err := s.wins(cv, j.group)

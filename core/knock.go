@@ -208,6 +208,9 @@ type request struct {
 	Decided bool
 }
 
+// lateAnswer is how long a request that has expired is kept to say so.
+const lateAnswer = 31 * 24 * time.Hour
+
 func requestName(id []byte) string { return vault.Name("request", b64(id)) }
 
 // invited deals with an invitation, whose signature was checked. It becomes a
@@ -239,11 +242,11 @@ func (s *step) invited(d *door, k knock, id []byte) error {
 	}
 	if wanted {
 		rq.Decided = true
-		s.putUntil(requestName(id), rq, rq.Until)
+		s.putUntil(requestName(id), rq, rq.Until+int64(lateAnswer.Seconds()))
 		s.then(func() { s.c.wakeRequests() })
 		return nil
 	}
-	s.putUntil(requestName(id), rq, rq.Until)
+	s.putUntil(requestName(id), rq, rq.Until+int64(lateAnswer.Seconds()))
 	cv, err := s.conv(convID(st.ID))
 	if err != nil {
 		return err

@@ -48,7 +48,7 @@ func ownName(id wire.RoomID, e wire.EntryID) string {
 const reserveAhead = 64
 
 // commitBefore is the generation before which a sender commits (protocol §8).
-const commitBefore = 4000
+var commitBefore uint32 = 4000
 
 // enqueue adds a row to a room's outbox. The caller saves the room.
 func (s *step) enqueue(r *room, w row) (uint64, error) {

@@ -65,6 +65,7 @@ type saga struct {
 	NewHash wire.SecretHash
 	Add     []wire.NewSeat
 	Remove  []wire.SeatID
+	Traced  bool // the room's mode, as the conversation's state has it
 	// Leaves are the seats given to the leaves that the commit adds, in the
 	// order of Add.
 	Leaves []addedLeaf

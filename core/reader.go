@@ -85,6 +85,9 @@ func (r *reader) run(ctx context.Context) {
 			case <-ctx.Done():
 			}
 			backoff = min(2*backoff, backoffMax)
+			if r.isRefused() {
+				backoff = refusedWait
+			}
 		}
 	}
 	r.c.mu.Lock()
@@ -104,6 +107,24 @@ func (r *reader) setLive(live bool) {
 		r.c.notify()
 		r.c.wakeRoom(r.id)
 	}
+}
+
+// refusedWait is how long a seat that does not open is left alone.
+const refusedWait = time.Hour
+
+func (r *reader) isRefused() bool {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	return r.refused
+}
+
+// setRefused publishes that the seat does not open, for now or for good: nobody
+// waits for it.
+func (r *reader) setRefused() {
+	r.c.mu.Lock()
+	r.refused = true
+	r.c.mu.Unlock()
+	r.c.notify()
 }
 
 // session opens the seat on a living connection and reads it until it closes.
@@ -240,6 +261,9 @@ func (r *reader) open(ctx context.Context, s *session, handle uint32) (read, cur
 			if !more {
 				return 0, 0, errEnough
 			}
+			if o.Lapsed {
+				r.setRefused() // it is never live again
+			}
 			return max(read, o.Cursor), o.Cursor, nil
 		case !errors.As(err, &we):
 			return 0, 0, err
@@ -252,10 +276,7 @@ func (r *reader) open(ctx context.Context, s *session, handle uint32) (read, cur
 	if err := r.log.refused(ctx, code); err != nil {
 		return 0, 0, err
 	}
-	r.c.mu.Lock()
-	r.refused = true
-	r.c.mu.Unlock()
-	r.c.notify()
+	r.setRefused()
 	return 0, 0, fmt.Errorf("the seat does not open: %s", code)
 }
 

@@ -12,6 +12,12 @@ import (
 
 var errNoRequest = &wire.Error{Code: wire.NotFound, Message: "there is no such request", Next: "list them with: hearth requests"}
 
+// errExpired says that an invitation was accepted too late.
+var errExpired = errors.New("the invitation has expired")
+
+// over reports whether a request can no longer be accepted.
+func (q *request) over(now time.Time) bool { return now.Unix() >= q.Until }
+
 // requestID reads a request's id as people type it.
 func requestID(text string) ([]byte, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
@@ -43,7 +49,7 @@ func (c *Client) Requests(ctx context.Context) ([]Request, error) {
 			if err := decodeRecord(b, rq); err != nil {
 				return false, err
 			}
-			if rq.Decided {
+			if rq.Decided || rq.over(c.now()) {
 				return true, nil
 			}
 			inv := &rq.Wrapper
@@ -76,8 +82,8 @@ func (c *Client) Accept(ctx context.Context, text string) (Answered, error) {
 		return Answered{}, err
 	}
 	conv, err := c.join(ctx, id)
-	if errors.Is(err, errNoRequest) {
-		return Answered{}, err
+	if errors.Is(err, errExpired) {
+		return Answered{ID: text, State: "expired"}, nil
 	}
 	if err != nil {
 		return Answered{}, err
@@ -149,7 +155,7 @@ func (c *Client) acceptFrom(ctx context.Context, from wire.AccountID) (bool, err
 		return false, err
 	}
 	_, err = c.join(ctx, id)
-	if errors.Is(err, errNoRequest) {
+	if errors.Is(err, errNoRequest) || errors.Is(err, errExpired) {
 		return false, nil
 	}
 	return err == nil, err
@@ -169,7 +175,7 @@ func (c *Client) wakeRequests() {
 				}
 				act = func(ctx context.Context) (time.Duration, error) {
 					_, err := c.join(ctx, rq.ID)
-					if errors.Is(err, errNoRequest) || code(err) == wire.Denied {
+					if errors.Is(err, errNoRequest) || errors.Is(err, errExpired) || code(err) == wire.Denied {
 						err = nil
 					}
 					return 0, err

@@ -217,6 +217,14 @@ func (c *Client) direct(ctx context.Context, p *person, first []byte, link *link
 		if ready, err := s.ready(id); err != nil || ready {
 			return err
 		}
+		if alone, r, err := s.alone(id); err != nil {
+			return err
+		} else if alone {
+			// They declined, or left: the room stands, and they are invited again.
+			s.plan(r, plan{Add: invitees})
+			s.putRoom(r)
+			return nil
+		}
 		known, err := s.person(p.Account)
 		if err != nil {
 			return err
@@ -234,12 +242,38 @@ func (c *Client) direct(ctx context.Context, p *person, first []byte, link *link
 	}, nil
 }
 
-// ready reports whether a conversation takes what we say.
+// ready reports whether a direct conversation takes what we say: its room
+// stands, and the other one has a leaf there, or is being invited.
 func (s *step) ready(id convID) (bool, error) {
 	cv, err := s.conv(id)
 	if err != nil || cv == nil {
 		return false, err
 	}
 	r, err := s.room(cv.Room)
-	return err == nil && canPost(r) == nil, err
+	if err != nil || canPost(r) != nil {
+		return false, err
+	}
+	alone, _, err := s.alone(id)
+	return !alone, err
+}
+
+// alone reports whether a direct conversation's room stands without the other
+// one.
+func (s *step) alone(id convID) (bool, *room, error) {
+	cv, err := s.conv(id)
+	if err != nil || cv == nil || cv.Kind != KindDirect {
+		return false, nil, err
+	}
+	r, err := s.room(cv.Room)
+	if err != nil || r == nil || r.State != roomOK {
+		return false, r, err
+	}
+	if p, err := s.firstPlan(r.ID); err != nil || p != nil && len(p.Add) > 0 {
+		return false, r, err
+	}
+	ro, err := s.roster(r.ID)
+	if err != nil {
+		return false, r, err
+	}
+	return len(ro.LeavesOf(cv.Peer)) == 0, r, nil
 }

@@ -117,7 +117,15 @@ func (s *step) nextPost(r *room) (act action, err error) {
 		if err != nil {
 			return false, err
 		}
-		act = s.c.sendPost(r, w, token, left)
+		ro, err := s.roster(r.ID)
+		if err != nil {
+			return false, err
+		}
+		post := wire.RoomPost{Room: r.ID, Epoch: w.Epoch, Token: token, Payload: w.Sealed, TTL: left}
+		if ro.State().Traced {
+			post.Seat, post.SeatSecret = &r.Seat.ID, r.Seat.Secret
+		}
+		act = s.c.sendPost(r, w, post)
 		return false, nil
 	})
 	if act == nil && due > 0 {
@@ -127,14 +135,14 @@ func (s *step) nextPost(r *room) (act action, err error) {
 }
 
 // sendPost posts a row.
-func (c *Client) sendPost(r *room, w *row, token wire.Secret, ttl uint32) action {
+func (c *Client) sendPost(r *room, w *row, post wire.RoomPost) action {
 	return func(ctx context.Context) (time.Duration, error) {
 		s, err := c.net.lane(r.Server, forPosts).up(ctx)
 		if err != nil {
 			return 0, err
 		}
 		var a wire.Appended
-		err = s.call(ctx, wire.OpRoomPost, wire.RoomPost{Room: r.ID, Epoch: w.Epoch, Token: token, Payload: w.Sealed, TTL: ttl}, &a)
+		err = s.call(ctx, wire.OpRoomPost, post, &a)
 		switch code(err) {
 		case "":
 			if err != nil {
@@ -219,7 +227,7 @@ func (c *Client) sendCommit(s *step, r *room, sg *saga) (action, error) {
 	}
 	req := wire.RoomCommit{
 		Room: r.ID, Epoch: sg.Base, Seat: r.Seat.ID, SeatSecret: r.Seat.Secret, Token: token,
-		Payload: sg.Message, NewHash: sg.NewHash, Add: sg.Add, Remove: sg.Remove,
+		Payload: sg.Message, NewHash: sg.NewHash, Add: sg.Add, Remove: sg.Remove, Traced: sg.Traced,
 	}
 	return func(ctx context.Context) (time.Duration, error) {
 		conn, err := c.net.lane(r.Server, forSeats).up(ctx)
