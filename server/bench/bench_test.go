@@ -1,102 +1,38 @@
 package bench
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"os/exec"
-	"os/signal"
-	"strconv"
-	"strings"
-	"syscall"
 	"testing"
 
-	"hearth/server"
 	"hearth/wire"
 )
 
 // TestMain is also the server, when a test starts it again as another process.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("HEARTH_BENCH_SERVE"); dir != "" {
-		serve(dir)
+		if err := Child(context.Background(), dir, os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 		return
 	}
 	flag.Parse()
 	os.Exit(m.Run())
 }
 
-func serve(dir string) {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	s, err := server.New(server.Config{Dir: dir})
-	if err != nil {
-		fmt.Println(err)
-		os.Exit(1)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		fmt.Println(err)
-		os.Exit(1)
-	}
-	fmt.Println("http://" + l.Addr().String())
-	go s.Serve(ctx, l)
-	go func() { // "?" on stdin asks for the records
-		in := bufio.NewReader(os.Stdin)
-		for {
-			if _, err := in.ReadByte(); err != nil {
-				stop()
-				return
-			}
-			fmt.Println(s.Counters().Records)
-		}
-	}()
-	if err := s.Run(ctx); err != nil {
-		fmt.Println(err)
-		os.Exit(1)
-	}
-}
-
 // start runs a server of its own in another process.
-func start(ctx context.Context) (*Process, error) {
-	dir, err := os.MkdirTemp("", "hearth-bench")
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "HEARTH_BENCH_SERVE="+dir)
-	cmd.Stderr = os.Stderr
-	in, _ := cmd.StdinPipe()
-	out, _ := cmd.StdoutPipe()
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	lines := bufio.NewReader(out)
-	url, err := lines.ReadString('\n')
-	if err != nil {
-		return nil, err
-	}
-	return &Process{
-		URL: strings.TrimSpace(url), PID: cmd.Process.Pid,
-		Records: func(context.Context) (int64, error) {
-			io.WriteString(in, "?")
-			line, err := lines.ReadString('\n')
-			if err != nil {
-				return 0, err
-			}
-			return strconv.ParseInt(strings.TrimSpace(line), 10, 64)
-		},
-		Stop: func() error {
-			defer os.RemoveAll(dir)
-			cmd.Process.Signal(syscall.SIGTERM)
-			return cmd.Wait()
-		},
-	}, nil
+func start(context.Context) (*Process, error) {
+	return StartCommand(func(dir string) *exec.Cmd {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "HEARTH_BENCH_SERVE="+dir)
+		return cmd
+	})
 }
 
 var (
