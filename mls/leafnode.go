@@ -15,7 +15,8 @@ const (
 
 // Lifetime bounds the use of a KeyPackage's leaf, in seconds since 1970, RFC 9420
 // §7.2. This package carries it and never compares it with a clock: the sender's
-// side checks it before use (§7.3), receivers don't.
+// side checks it before use (§7.3), receivers don't. How long a lifetime may be in
+// all is for the application to set and to refuse (§7.2): the two numbers tell.
 type Lifetime struct{ NotBefore, NotAfter uint64 }
 
 // LeafNode is one member's place in the tree, RFC 9420 §7.2. Leaves are shared
