@@ -194,7 +194,7 @@ func init() {
 			exts: requires(RequiredCapabilities{Proposals: []uint16{0xF00D}})})},
 		{"§13.4", "a path's leaf that drops a group extension", "extension of the GroupContext", pathFails(hooks{
 			exts: []Extension{{Type: 0xF00D}}})},
-		{"§7.3", "a path's leaf with a credential type that others do not support", "credential type",
+		{"§7.3", "a path's leaf with a credential type that others do not support", "another member does not support",
 			leafHook(func(l *LeafNode) {
 				l.Credential = Credential{Type: CredentialX509, Certificates: [][]byte{{1}}}
 				l.Capabilities.Credentials = []uint16{1, 2}

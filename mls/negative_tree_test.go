@@ -232,10 +232,14 @@ var brokenTrees = []broken{
 		t.leaves[7].Credential = Credential{Type: CredentialX509, Certificates: [][]byte{{1}}}
 		t.leaves[7].Capabilities.Credentials = []uint16{1, 2}
 	}, nil, 7)},
-	{"§7.3", "a member that does not support the others' credential type", "credential type", joins(func(_ *world, t *ratchetTree) {
+	// Everybody supports both types, but for 7, which supports its own alone.
+	{"§7.3", "a member that does not support the others' credential type", "type that other members use", joins(func(_ *world, t *ratchetTree) {
+		for _, l := range t.leaves {
+			l.Capabilities.Credentials = []uint16{1, 2}
+		}
 		t.leaves[7].Credential = Credential{Type: CredentialX509, Certificates: [][]byte{{1}}}
 		t.leaves[7].Capabilities.Credentials = []uint16{2}
-	}, nil, 7)},
+	}, nil, 0, 1, 2, 3, 4, 5, 6, 7)},
 
 	{"§7.9.2", "a parent whose key was exchanged", "chain of parent hashes", joins(func(w *world, t *ratchetTree) {
 		t.parent(7).encryptionKey = freshPublic(w)
