@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hearth/server"
 	"hearth/server/bench"
 )
 
@@ -50,7 +51,7 @@ func (a *app) benchServerCommand() *cobra.Command {
 		Use:    "server DIR",
 		Hidden: true,
 		Args:   exactly(1, "DIR"),
-		RunE:   func(cmd *cobra.Command, args []string) error { return bench.Child(cmd.Context(), args[0], a.in, a.out) },
+		RunE:   func(cmd *cobra.Command, args []string) error { return server.ServeBench(cmd.Context(), args[0], a.in, a.out) },
 	}
 }
 

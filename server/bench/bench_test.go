@@ -10,13 +10,14 @@ import (
 	"os/exec"
 	"testing"
 
+	"hearth/server"
 	"hearth/wire"
 )
 
 // TestMain is also the server, when a test starts it again as another process.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("HEARTH_BENCH_SERVE"); dir != "" {
-		if err := Child(context.Background(), dir, os.Stdin, os.Stdout); err != nil {
+		if err := server.ServeBench(context.Background(), dir, os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
