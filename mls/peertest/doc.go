@@ -11,7 +11,7 @@
 // commit is checked by everybody. history_test.go does that at random:
 //
 //	HEARTH_PEER_OPS   operations a suite (500 when unset)
-//	HEARTH_PEER_SEED  the seed of the histories (a new one when unset)
+//	HEARTH_PEER_SEED  the seed of the histories (when unset a new one, or 9420 with CI=true)
 //
 // What ts-mls 1.6.4 does otherwise than the RFC, and the tests therefore keep
 // away from, is listed in known_test.go.

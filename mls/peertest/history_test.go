@@ -17,7 +17,13 @@ const few, some, crowd = 4, 16, 100
 // TestHistory plays a random history in each suite, with two or three members
 // in ts-mls and all others ours. After every commit all members agree.
 func TestHistory(t *testing.T) {
-	operations, seed := setting(t, "HEARTH_PEER_OPS", 500), setting(t, "HEARTH_PEER_SEED", rand.Uint64()>>1)
+	// Whether a commit may land must not hang on luck: new histories are for the
+	// author's machine and the soak.
+	seed := rand.Uint64() >> 1
+	if os.Getenv("CI") == "true" {
+		seed = 9420
+	}
+	operations, seed := setting(t, "HEARTH_PEER_OPS", 500), setting(t, "HEARTH_PEER_SEED", seed)
 	for _, s := range suites {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
