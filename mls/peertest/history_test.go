@@ -89,7 +89,7 @@ func (h *history) step() {
 	h.t.Helper()
 	n := len(h.members)
 	switch {
-	case n < 3 || n < h.target-4:
+	case n < 3 || n < h.target-4 || h.target == crowd && h.did.largest < crowd:
 		h.do("grow", h.grow)
 	case n > h.target+8:
 		h.do("shrink", h.shrink)
@@ -188,7 +188,11 @@ func (h *history) plan() plan {
 }
 
 func (h *history) grow() {
-	n := min(h.target-len(h.members), 1+h.rng.IntN(24))
+	n := 1 + h.rng.IntN(24)
+	if h.target == crowd {
+		n = max(n, 8) // the stretch is to be long enough
+	}
+	n = min(n, h.target-len(h.members))
 	h.commit(h.anyone(), h.plan(), h.newcomers(max(n, 1))...)
 }
 
