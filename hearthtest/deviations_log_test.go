@@ -18,19 +18,19 @@ func garbage(n int) []byte {
 const afterIt = "said afterwards"
 
 // countCheck takes out the comparison of a sender's running count.
-var countCheck = edit{"core/message.go",
+var countCheck = Edit{"core/message.go",
 	"case l.Seen && count > l.Count+1 && l.Holes == r.Holes:", "case false:"}
 
 // gapCheck takes out the notice for numbers that never come.
-var gapCheck = edit{"core/inbox.go",
-	"r.Read = to\n\t\ts.putRoom(r)\n\t\treturn s.notice(cv, NoticeWithheld", "r.Read = to\n\t\ts.putRoom(r)\n\t\treturn nil\n\t\treturn s.notice(cv, NoticeWithheld"}
+var gapCheck = Edit{"core/inbox.go",
+	"r.Read = to\n\t\ts.putRoom(r)\n\t\treturn s.Notice(cv, NoticeWithheld", "r.Read = to\n\t\ts.putRoom(r)\n\t\treturn nil\n\t\treturn s.Notice(cv, NoticeWithheld"}
 
 // What a server can do to a room's log.
-var logDeviations = []deviation{
-	{"a message again under a new number", func(st *stage) {
-		shift := st.renumber(st.bob)
+var logDeviations = []Deviation{
+	{"a message again under a new number", func(st *Stage) {
+		shift := st.renumber(st.Bob)
 		done := false
-		st.onEntry(st.bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
+		st.onEntry(st.Bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
 			if done {
 				return []wire.Entry{e}
 			}
@@ -40,29 +40,29 @@ var logDeviations = []deviation{
 			shift(e.Handle, e.Number, 1)
 			return []wire.Entry{e, again}
 		})
-		st.alice.Send(st.pair, "once")
-		st.alice.Send(st.pair, afterIt)
-		st.bob.Expect(afterIt)
-		if n := count(st.bob.Texts(), "once"); n != 1 {
+		st.Alice.Send(st.Pair, "once")
+		st.Alice.Send(st.Pair, afterIt)
+		st.Bob.Expect(afterIt)
+		if n := count(st.Bob.Texts(), "once"); n != 1 {
 			st.T.Errorf("bob reads it %d times", n)
 		}
-	}, []edit{
+	}, []Edit{
 		{"mls/staged.go", "g.secrets.consume(s.content.content.sender.index, s.Kind(), s.generation)", ""},
 		{"core/message.go", "signed, err := s.has(signedName(cv.ID, n))", "n, signed, err := 0, false, error(nil)\n\t\t_ = n"},
 		{"core/message.go", "if err != nil || signed || own {\n\t\t\treturn 0, err\n\t\t}\n\t\treturn n, nil", "if signed || own {\n\t\t\treturn 0, err\n\t\t}"},
 	}},
 
-	{"a message left out and the numbers closed up", func(st *stage) {
+	{"a message left out and the numbers closed up", func(st *Stage) {
 		leaveOut(st, func(e wire.Entry, shift func(uint32, wire.Number, int)) []wire.Entry {
 			shift(e.Handle, e.Number, -1)
 			return nil
 		})
-		st.bob.notice(core.NoticeWithheld)
-	}, []edit{countCheck}},
+		st.Bob.Notice(core.NoticeWithheld)
+	}, []Edit{countCheck}},
 
-	{"a message left out and its number too", func(st *stage) {
+	{"a message left out and its number too", func(st *Stage) {
 		number := wire.Number(0)
-		st.onEntry(st.bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
+		st.onEntry(st.Bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
 			if number == 0 {
 				number = e.Number
 			}
@@ -71,15 +71,15 @@ var logDeviations = []deviation{
 			}
 			return []wire.Entry{e}
 		})
-		st.alice.Send(st.pair, "lost")
-		st.alice.Send(st.pair, afterIt)
-		st.bob.notice(core.NoticeWithheld)
-		st.bob.Expect(afterIt)
-	}, []edit{gapCheck, countCheck}},
+		st.Alice.Send(st.Pair, "lost")
+		st.Alice.Send(st.Pair, afterIt)
+		st.Bob.Notice(core.NoticeWithheld)
+		st.Bob.Expect(afterIt)
+	}, []Edit{gapCheck, countCheck}},
 
-	{"two messages swapped", func(st *stage) {
+	{"two messages swapped", func(st *Stage) {
 		var held *wire.Entry
-		st.onEntry(st.bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
+		st.onEntry(st.Bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
 			if held == nil {
 				held = &e
 				return nil
@@ -92,23 +92,23 @@ var logDeviations = []deviation{
 			*held = wire.Entry{}
 			return []wire.Entry{first, second}
 		})
-		st.alice.Send(st.pair, "one")
-		st.alice.Send(st.pair, "two")
-		st.bob.notice(core.NoticeReordered, core.NoticeWithheld)
-	}, []edit{countCheck}},
+		st.Alice.Send(st.Pair, "one")
+		st.Alice.Send(st.Pair, "two")
+		st.Bob.Notice(core.NoticeReordered, core.NoticeWithheld)
+	}, []Edit{countCheck}},
 
-	{"a bit turned in a message", func(st *stage) {
+	{"a bit turned in a message", func(st *Stage) {
 		leaveOut(st, func(e wire.Entry, _ func(uint32, wire.Number, int)) []wire.Entry {
 			e.Payload[len(e.Payload)/2] ^= 1
 			return []wire.Entry{e}
 		})
-		st.bob.notice(core.NoticeWithheld)
-	}, []edit{countCheck}},
+		st.Bob.Notice(core.NoticeWithheld)
+	}, []Edit{countCheck}},
 
-	{"garbage among the messages", func(st *stage) {
-		shift := st.renumber(st.bob)
+	{"garbage among the messages", func(st *Stage) {
+		shift := st.renumber(st.Bob)
 		done := false
-		st.onEntry(st.bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
+		st.onEntry(st.Bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
 			if done {
 				return []wire.Entry{e}
 			}
@@ -119,106 +119,106 @@ var logDeviations = []deviation{
 			e.Number++
 			return []wire.Entry{bad, e}
 		})
-		st.alice.Send(st.pair, afterIt)
-		st.bob.Expect(afterIt)
-	}, []edit{{"core/inbox.go", "default:\n\t\tr.Bad++\n\t\treturn nil\n\t}\n\tif staged.Kind()", "default:\n\t\treturn err\n\t}\n\tif staged.Kind()"}}},
+		st.Alice.Send(st.Pair, afterIt)
+		st.Bob.Expect(afterIt)
+	}, []Edit{{"core/inbox.go", "default:\n\t\tr.Bad++\n\t\treturn nil\n\t}\n\tif staged.Kind()", "default:\n\t\treturn err\n\t}\n\tif staged.Kind()"}}},
 
-	{"garbage as a commit", func(st *stage) {
-		st.onEntry(st.bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
+	{"garbage as a commit", func(st *Stage) {
+		st.onEntry(st.Bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
 			e.Kind, e.Payload = wire.KindCommit, garbage(4000)
 			return []wire.Entry{e}
 		})
-		st.alice.Send(st.group, "swallowed")
-		st.bob.notice(core.NoticeOutOfStep)
-		if got := st.bob.State(st.group); got != core.RoomOutOfStep {
+		st.Alice.Send(st.Group, "swallowed")
+		st.Bob.Notice(core.NoticeOutOfStep)
+		if got := st.Bob.State(st.Group); got != core.RoomOutOfStep {
 			st.T.Errorf("bob's room is %s", got)
 		}
-	}, []edit{{"core/commit.go", "s.c.debug(\"a commit was refused\", err)", "return nil"}}},
+	}, []Edit{{"core/commit.go", "s.c.debug(\"a commit was refused\", err)", "return nil"}}},
 
-	{"a commit left out", func(st *stage) {
-		shift := st.renumber(st.bob)
-		st.onEntry(st.bob, wire.KindCommit, func(e wire.Entry) []wire.Entry {
+	{"a commit left out", func(st *Stage) {
+		shift := st.renumber(st.Bob)
+		st.onEntry(st.Bob, wire.KindCommit, func(e wire.Entry) []wire.Entry {
 			shift(e.Handle, e.Number, -1)
 			return nil
 		})
 		name := "pantry"
-		if _, err := st.alice.Client.GroupSet(st.alice.patience(), st.group, core.GroupSettings{Name: &name}); err != nil {
+		if _, err := st.Alice.Client.GroupSet(st.Alice.Patience(), st.Group, core.GroupSettings{Name: &name}); err != nil {
 			st.T.Fatal(err)
 		}
-		st.alice.Send(st.group, "in the next epoch")
-		st.bob.notice(core.NoticeWithheld)
-		st.bob.ExpectNever("in the next epoch", Patience)
-	}, []edit{{"core/inbox.go", "if e.Epoch > r.Epoch {", "if false {"}}},
+		st.Alice.Send(st.Group, "in the next epoch")
+		st.Bob.Notice(core.NoticeWithheld)
+		st.Bob.ExpectNever("in the next epoch", Patience)
+	}, []Edit{{"core/inbox.go", "if e.Epoch > r.Epoch {", "if false {"}}},
 
-	{"a commit again", func(st *stage) {
-		shift := st.renumber(st.bob)
-		st.onEntry(st.bob, wire.KindCommit, func(e wire.Entry) []wire.Entry {
+	{"a commit again", func(st *Stage) {
+		shift := st.renumber(st.Bob)
+		st.onEntry(st.Bob, wire.KindCommit, func(e wire.Entry) []wire.Entry {
 			again := e
 			again.Number++
 			shift(e.Handle, e.Number, 1)
 			return []wire.Entry{e, again}
 		})
 		name := "pantry"
-		if _, err := st.alice.Client.GroupSet(st.alice.patience(), st.group, core.GroupSettings{Name: &name}); err != nil {
+		if _, err := st.Alice.Client.GroupSet(st.Alice.Patience(), st.Group, core.GroupSettings{Name: &name}); err != nil {
 			st.T.Fatal(err)
 		}
-		st.alice.Send(st.group, afterIt)
-		st.bob.Expect(afterIt)
-		if got := st.bob.State(st.group); got != core.RoomOK {
+		st.Alice.Send(st.Group, afterIt)
+		st.Bob.Expect(afterIt)
+		if got := st.Bob.State(st.Group); got != core.RoomOK {
 			st.T.Errorf("bob's room is %s", got)
 		}
-	}, []edit{{"core/inbox.go", "if e.Epoch != r.Epoch && !(", "if false && !("}}},
+	}, []Edit{{"core/inbox.go", "if e.Epoch != r.Epoch && !(", "if false && !("}}},
 
-	{"another log for one member", func(st *stage) {
+	{"another log for one member", func(st *Stage) {
 		// An entry that only bob sees moves the number of the next commit, for
 		// him alone.
-		shift := st.renumber(st.bob)
-		st.onEntry(st.bob, wire.KindCommit, func(e wire.Entry) []wire.Entry {
+		shift := st.renumber(st.Bob)
+		st.onEntry(st.Bob, wire.KindCommit, func(e wire.Entry) []wire.Entry {
 			extra := wire.Entry{Handle: e.Handle, Number: e.Number, Kind: wire.KindPost, Epoch: e.Epoch, Payload: garbage(1000)}
 			shift(e.Handle, e.Number, 1)
 			e.Number++
 			return []wire.Entry{extra, e}
 		})
 		name := "pantry"
-		if _, err := st.alice.Client.GroupSet(st.alice.patience(), st.group, core.GroupSettings{Name: &name}); err != nil {
+		if _, err := st.Alice.Client.GroupSet(st.Alice.Patience(), st.Group, core.GroupSettings{Name: &name}); err != nil {
 			st.T.Fatal(err)
 		}
-		st.alice.Send(st.group, afterIt)
-		st.bob.notice(core.NoticeForked)
-	}, []edit{{"core/message.go", "if e.Commit != r.Commit || e.CommitHash != commitHash(g) {", "if false {"}}},
+		st.Alice.Send(st.Group, afterIt)
+		st.Bob.Notice(core.NoticeForked)
+	}, []Edit{{"core/message.go", "if e.Commit != r.Commit || e.CommitHash != commitHash(g) {", "if false {"}}},
 
-	{"a message under another epoch", func(st *stage) {
+	{"a message under another epoch", func(st *Stage) {
 		leaveOut(st, func(e wire.Entry, _ func(uint32, wire.Number, int)) []wire.Entry {
 			e.Epoch--
 			return []wire.Entry{e}
 		})
-		st.bob.notice(core.NoticeWithheld)
-	}, []edit{countCheck}},
+		st.Bob.Notice(core.NoticeWithheld)
+	}, []Edit{countCheck}},
 
-	{"a message in the place of a commit", func(st *stage) {
-		st.onEntry(st.bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
+	{"a message in the place of a commit", func(st *Stage) {
+		st.onEntry(st.Bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
 			e.Kind = wire.KindCommit
 			return []wire.Entry{e}
 		})
-		st.alice.Send(st.group, "as a commit")
-		st.bob.notice(core.NoticeOutOfStep)
-	}, []edit{{"core/commit.go", "s.c.debug(\"a commit was refused\", err)", "return nil"}}},
+		st.Alice.Send(st.Group, "as a commit")
+		st.Bob.Notice(core.NoticeOutOfStep)
+	}, []Edit{{"core/commit.go", "s.c.debug(\"a commit was refused\", err)", "return nil"}}},
 }
 
 // leaveOut does something to the second of three messages of alice to bob.
-func leaveOut(st *stage, do func(e wire.Entry, shift func(uint32, wire.Number, int)) []wire.Entry) {
-	shift := st.renumber(st.bob)
-	st.alice.Send(st.pair, "before it")
-	st.bob.Expect("before it")
+func leaveOut(st *Stage, do func(e wire.Entry, shift func(uint32, wire.Number, int)) []wire.Entry) {
+	shift := st.renumber(st.Bob)
+	st.Alice.Send(st.Pair, "before it")
+	st.Bob.Expect("before it")
 	done := false
-	st.onEntry(st.bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
+	st.onEntry(st.Bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
 		if done {
 			return []wire.Entry{e}
 		}
 		done = true
 		return do(e, shift)
 	})
-	st.alice.Send(st.pair, "lost")
-	st.alice.Send(st.pair, afterIt)
-	st.bob.Expect(afterIt)
+	st.Alice.Send(st.Pair, "lost")
+	st.Alice.Send(st.Pair, afterIt)
+	st.Bob.Expect(afterIt)
 }

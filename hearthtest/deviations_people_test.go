@@ -11,67 +11,45 @@ import (
 
 // fresh returns two people beside the stage: erin, who has not spoken with
 // anybody, and mallory, whom the server helps.
-func fresh(st *stage) (erin, mallory *Person) { return st.Person("erin"), st.Person("mallory") }
+func fresh(st *Stage) (erin, mallory *Person) { return st.Person("erin"), st.Person("mallory") }
 
 // recordOf asks the server for somebody's record, as anyone may.
-func recordOf(st *stage, name string) (rec wire.AccountRecord) {
+func recordOf(st *Stage, name string) wire.AccountRecord {
 	st.T.Helper()
-	conn, err := st.dial("the test")(st.ctx, st.World.Server("home").URL)
-	if err != nil {
-		st.T.Fatal(err)
-	}
-	defer conn.Close()
-	for i, f := range [][]byte{
-		wire.NewFrame(wire.OpHello, 1, wire.Hello{Version: wire.Version}),
-		wire.NewFrame(wire.OpAccountGet, 2, wire.AccountGet{Name: name}),
-	} {
-		conn.Write(st.ctx, f)
-		b, err := conn.Read(st.ctx)
-		if err != nil {
-			st.T.Fatal(err)
-		}
-		var answer wire.Frame
-		if err := wire.Decode(b, &answer); err != nil {
-			st.T.Fatal(err)
-		}
-		if i == 1 {
-			if err := wire.Decode(answer.Body, &rec); err != nil {
-				st.T.Fatal(err)
-			}
-		}
-	}
-	return rec
+	r := st.Raw("the test")
+	defer r.Close()
+	return r.Record(name)
 }
 
 // mustRefuse sends a first message that must not go out.
-func mustRefuse(st *stage, from *Person, to string) {
+func mustRefuse(st *Stage, from *Person, to string) {
 	st.T.Helper()
 	if s, err := from.TrySend(to, "for one pair of eyes"); err == nil {
 		st.T.Errorf("%s's first message to %s is %s, want a refusal", from.Name, to, s.State)
 	}
 }
 
-// verifySignature takes out the check of a chain entry's signature.
-var peopleDeviations = []deviation{
-	{"another account under a known name", func(st *stage) {
+// What a server can do with accounts, invitations and answers.
+var peopleDeviations = []Deviation{
+	{"another account under a known name", func(st *Stage) {
 		_, mallory := fresh(st)
 		_ = mallory
 		rec := recordOf(st, "mallory")
-		onAnswer(st.World, st.alice, wire.OpAccountGet, func(r *wire.AccountRecord) { r.Chain, r.Knocks = rec.Chain, rec.Knocks })
-		st.sound()
-	}, []edit{
+		onAnswer(st.World, st.Alice, wire.OpAccountGet, func(r *wire.AccountRecord) { r.Chain, r.Knocks = rec.Chain, rec.Knocks })
+		st.Sound()
+	}, []Edit{
 		{"core/find.go", "if err != nil || known != nil && len(known.Doors)+len(known.Knocks) > 0 {", "if err != nil {"},
 		{"core/find.go", "if known && pinned != p.Account {", "if false {"},
 	}},
 
-	{"another name in the answer", func(st *stage) {
+	{"another name in the answer", func(st *Stage) {
 		erin, _ := fresh(st)
 		rec := recordOf(st, "mallory")
 		onAnswer(st.World, erin, wire.OpAccountGet, func(r *wire.AccountRecord) { *r = rec })
 		mustRefuse(st, erin, "bob")
-	}, []edit{{"core/find.go", "get.Name != \"\" && rec.Name != get.Name || ", ""}}},
+	}, []Edit{{"core/find.go", "get.Name != \"\" && rec.Name != get.Name || ", ""}}},
 
-	{"a device put into a chain", func(st *stage) {
+	{"a device put into a chain", func(st *Stage) {
 		erin, _ := fresh(st)
 		rec := recordOf(st, "mallory")
 		onAnswer(st.World, erin, wire.OpAccountGet, func(r *wire.AccountRecord) {
@@ -80,7 +58,7 @@ var peopleDeviations = []deviation{
 		mustRefuse(st, erin, "bob")
 	}, nil},
 
-	{"a KeyPackage of somebody else", func(st *stage) {
+	{"a KeyPackage of somebody else", func(st *Stage) {
 		erin, _ := fresh(st)
 		// The server holds the sealing key of a public door, so it can seal
 		// what it likes: here, what mallory's door hands out.
@@ -91,12 +69,12 @@ var peopleDeviations = []deviation{
 			}
 		})
 		mustRefuse(st, erin, "bob")
-	}, []edit{
+	}, []Edit{
 		{"core/found.go", "chain, err := identity.VerifyFor(p.Account, entries)", "chain, err := identity.Verify(entries)"},
 		{"core/found.go", "default:\n\t\t\treturn inv, device, errBadPackage\n\t\t}", "}"},
 	}},
 
-	{"a KeyPackage handed out twice", func(st *stage) {
+	{"a KeyPackage handed out twice", func(st *Stage) {
 		erin, mallory := fresh(st)
 		var first *wire.DoorClaimed
 		again := func(c *wire.DoorClaimed) {
@@ -109,49 +87,49 @@ var peopleDeviations = []deviation{
 		onAnswer(st.World, erin, wire.OpDoorClaim, again)
 		onAnswer(st.World, mallory, wire.OpDoorClaim, again)
 		erin.Send("carol", "the first")
-		st.carol.Accept()
+		st.Carol.Accept()
 		mallory.TrySend("carol", "the second")
-		if e, ok := st.carol.TryAwait(Patience, func(e core.Event) bool { return e.Type == core.EventRequest }); ok {
+		if e, ok := st.Carol.TryAwait(Patience, func(e core.Event) bool { return e.Type == core.EventRequest }); ok {
 			st.T.Errorf("carol gets a request that no key of hers opens: %q", e.Text)
 		}
 		erin.Send("carol", afterIt)
-		st.carol.Expect(afterIt)
+		st.Carol.Expect(afterIt)
 	}, nil},
 
-	{"an invitation again", func(st *stage) {
+	{"an invitation again", func(st *Stage) {
 		erin, _ := fresh(st)
 		st.onEntry(erin, wire.KindKnock, func(e wire.Entry) []wire.Entry {
 			again := e
 			again.Number++
 			return []wire.Entry{e, again}
 		})
-		st.carol.Send("erin", "knock")
+		st.Carol.Send("erin", "knock")
 		erin.Request()
 		if _, ok := erin.TryAwait(Patience, func(e core.Event) bool { return e.Type == core.EventRequest }); ok {
 			st.T.Error("erin gets the request twice")
 		}
-	}, []edit{{"core/knock.go", "if again, err := s.has(seen); err != nil || again {", "if _, err := s.has(seen); err != nil {"}}},
+	}, []Edit{{"core/knock.go", "if again, err := s.has(seen); err != nil || again {", "if _, err := s.has(seen); err != nil {"}}},
 
-	{"an invitation for another", func(st *stage) {
+	{"an invitation for another", func(st *Stage) {
 		erin, mallory := fresh(st)
 		var taken []byte
 		st.onEntry(erin, wire.KindKnock, func(e wire.Entry) []wire.Entry {
 			taken = bytes.Clone(e.Payload)
 			return []wire.Entry{e}
 		})
-		st.carol.Send("erin", "for erin")
+		st.Carol.Send("erin", "for erin")
 		erin.Request()
 		st.onEntry(mallory, wire.KindKnock, func(e wire.Entry) []wire.Entry {
 			e.Payload = taken
 			return []wire.Entry{e}
 		})
-		st.carol.Send("mallory", "for mallory")
+		st.Carol.Send("mallory", "for mallory")
 		mallory.ExpectNever("for erin", Patience)
 	}, nil},
 
-	{"a tree blob swapped", func(st *stage) {
+	{"a tree blob swapped", func(st *Stage) {
 		erin, _ := fresh(st)
-		st.carol.Send("erin", "knock")
+		st.Carol.Send("erin", "knock")
 		id := erin.Request()
 		st.Net.TamperBlobs(func(method string, body []byte) []byte {
 			if method == http.MethodGet && len(body) > 0 {
@@ -160,22 +138,22 @@ var peopleDeviations = []deviation{
 			}
 			return body
 		})
-		if a, err := erin.Client.Accept(erin.patience(), id); err == nil {
+		if a, err := erin.Client.Accept(erin.Patience(), id); err == nil {
 			st.T.Errorf("erin is in, with a tree that the server changed: %s", a.State)
 		}
 		st.Net.TamperBlobs(nil)
 	}, nil},
 
-	{"a server of another version", func(st *stage) {
+	{"a server of another version", func(st *Stage) {
 		onAnswer(st.World, st.Stranger("frank"), wire.OpHello, func(h *wire.Welcome) { h.Version++ })
 		frank := st.people["frank"]
-		_, err := frank.Client.Register(frank.patience(), core.RegisterOptions{Name: "frank", Server: st.World.Server("home").URL})
+		_, err := frank.Client.Register(frank.Patience(), core.RegisterOptions{Name: "frank", Server: st.World.Server("home").URL})
 		if !isCode(err, wire.WrongServer) && !isCode(err, wire.Unsupported) {
 			st.T.Errorf("got %v, want wrong_server or unsupported", err)
 		}
-	}, []edit{{"core/session.go", "s.welcome.Version != wire.Version || ", ""}}},
+	}, []Edit{{"core/session.go", "s.welcome.Version != wire.Version || ", ""}}},
 
-	{"a shorter chain than before", func(st *stage) {
+	{"a shorter chain than before", func(st *Stage) {
 		// Of a chain that carol knows, the server shows only what came before.
 		erin, _ := fresh(st)
 		_ = erin
@@ -183,7 +161,7 @@ var peopleDeviations = []deviation{
 		if _, err := identity.Verify(rec.Chain); err != nil {
 			st.T.Fatal(err)
 		}
-		onAnswer(st.World, st.alice, wire.OpAccountGet, func(r *wire.AccountRecord) { r.Chain = nil })
-		st.sound()
+		onAnswer(st.World, st.Alice, wire.OpAccountGet, func(r *wire.AccountRecord) { r.Chain = nil })
+		st.Sound()
 	}, nil},
 }

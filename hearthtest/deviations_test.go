@@ -1,81 +1,10 @@
 package hearthtest
 
 import (
-	"slices"
-	"strings"
 	"testing"
 
-	"hearth/core"
 	"hearth/wire"
 )
-
-// A deviation is one way in which a server, the network or a stranger departs
-// from the protocol. Its run asserts that the departure is noticed or has no
-// effect. The edits take out what stops it; TestEveryCheckMatters sees it
-// succeed then.
-type deviation struct {
-	name  string
-	run   func(st *stage)
-	edits []edit
-}
-
-// edit changes one place in our code; old stands there exactly once.
-type edit struct{ file, old, new string }
-
-// stage is where deviations play: alice, bob and carol, a direct conversation
-// of alice and bob, and a group of all three that alice owns.
-type stage struct {
-	*World
-	alice, bob, carol *Person
-	pair, group       string
-	safety            string
-}
-
-func newStage(w *World) *stage {
-	st := &stage{World: w, alice: w.Person("alice"), bob: w.Person("bob"), carol: w.Person("carol")}
-	st.pair = st.alice.Befriend(st.bob)
-	st.group = st.alice.Group("kitchen", st.bob, st.carol)
-	for _, p := range []*Person{st.alice, st.bob, st.carol} {
-		p.Send(st.group, p.Name+" is here")
-	}
-	for _, p := range []*Person{st.alice, st.bob, st.carol} {
-		p.Seen()
-	}
-	st.safety = st.safetyOf(st.alice, "bob")
-	return st
-}
-
-func (st *stage) safetyOf(p *Person, who string) string {
-	st.T.Helper()
-	s, err := p.Client.Safety(p.patience(), who)
-	if err != nil {
-		st.T.Fatalf("safety number: %v", err)
-	}
-	return s.Safety
-}
-
-// sound asserts what no deviation may ever change: who is in the group, for
-// everybody, and the safety number.
-func (st *stage) sound() {
-	st.T.Helper()
-	for _, p := range []*Person{st.alice, st.bob, st.carol} {
-		if n := len(p.Members(st.group)); n != 3 {
-			st.T.Errorf("%s lists %d members, want 3", p.Name, n)
-		}
-	}
-	if got := st.safetyOf(st.alice, "bob"); got != st.safety {
-		st.T.Error("the safety number of alice and bob changed")
-	}
-}
-
-// notice waits for a notice with one of these codes, unless there was one.
-func (p *Person) notice(codes ...string) {
-	p.w.T.Helper()
-	p.read = 0
-	p.Await("a notice "+strings.Join(codes, " or "), func(e core.Event) bool {
-		return e.Type == core.EventNotice && slices.Contains(codes, e.Code)
-	})
-}
 
 // onEntry rewrites the entries of a kind that a person is sent.
 func (w *World) onEntry(p *Person, k wire.Kind, f func(e wire.Entry) []wire.Entry) (remove func()) {
@@ -173,22 +102,12 @@ func count(texts []string, text string) (n int) {
 }
 
 // allDeviations gathers the files' lists.
-func allDeviations() []deviation {
-	var all []deviation
-	for _, list := range [][]deviation{logDeviations, seatDeviations, peopleDeviations} {
+func allDeviations() []Deviation {
+	var all []Deviation
+	for _, list := range [][]Deviation{logDeviations, seatDeviations, peopleDeviations} {
 		all = append(all, list...)
 	}
 	return all
 }
 
-func TestDeviations(t *testing.T) {
-	for _, d := range allDeviations() {
-		t.Run(strings.ReplaceAll(d.name, " ", "_"), func(t *testing.T) {
-			Run(t, func(w *World) {
-				st := newStage(w)
-				d.run(st)
-				st.sound()
-			})
-		})
-	}
-}
+func TestDeviations(t *testing.T) { Play(t, allDeviations()) }

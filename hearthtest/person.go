@@ -39,7 +39,7 @@ func (w *World) Person(name string) *Person {
 		return p
 	}
 	p := w.Stranger(name)
-	if _, err := p.Client.Register(p.patience(), core.RegisterOptions{Name: name, Server: w.Server("home").URL}); err != nil {
+	if _, err := p.Client.Register(p.Patience(), core.RegisterOptions{Name: name, Server: w.Server("home").URL}); err != nil {
 		w.T.Fatalf("%s registers: %v", name, err)
 	}
 	return p
@@ -56,8 +56,8 @@ func (w *World) Stranger(name string) *Person {
 	return p
 }
 
-// patience is a context that ends after Patience.
-func (p *Person) patience() context.Context {
+// Patience is a context that ends after Patience.
+func (p *Person) Patience() context.Context {
 	ctx, cancel := context.WithTimeout(p.w.ctx, Patience)
 	context.AfterFunc(ctx, cancel)
 	return ctx
@@ -211,7 +211,7 @@ func (p *Person) Request() string {
 // Accept waits for a request and accepts it; it returns the conversation.
 func (p *Person) Accept() string {
 	p.w.T.Helper()
-	a, err := p.Client.Accept(p.patience(), p.Request())
+	a, err := p.Client.Accept(p.Patience(), p.Request())
 	if err != nil {
 		p.w.T.Fatalf("%s accepts: %v", p.Name, err)
 	}
@@ -235,7 +235,7 @@ func (p *Person) Group(name string, others ...*Person) string {
 	for _, o := range others {
 		who = append(who, o.Name)
 	}
-	g, err := p.Client.GroupNew(p.patience(), name, who)
+	g, err := p.Client.GroupNew(p.Patience(), name, who)
 	if err != nil || len(g.Skipped) > 0 {
 		p.w.T.Fatalf("%s founds a group: %v, skipped %v", p.Name, err, g.Skipped)
 	}
@@ -247,15 +247,16 @@ func (p *Person) Group(name string, others ...*Person) string {
 
 // Members returns the accounts that this person's client lists in a room.
 func (p *Person) Members(room string) []core.Member {
-	return p.room(room).Members
+	return p.Room(room).Members
 }
 
 // State returns the state of a conversation for this person.
-func (p *Person) State(room string) string { return p.room(room).State }
+func (p *Person) State(room string) string { return p.Room(room).State }
 
-func (p *Person) room(room string) core.Room {
+// Room returns a conversation as this person's client lists it.
+func (p *Person) Room(room string) core.Room {
 	p.w.T.Helper()
-	rooms, err := p.Client.Rooms(p.patience())
+	rooms, err := p.Client.Rooms(p.Patience())
 	if err != nil {
 		p.w.T.Fatalf("%s lists rooms: %v", p.Name, err)
 	}

@@ -42,7 +42,7 @@ func TestMessagesEndWhereverTheyAre(t *testing.T) {
 		}
 		bob.ExpectNever("never fetched", time.Hour)
 		for _, p := range []*Person{alice, bob} {
-			events, err := p.Client.History(p.patience(), room, 0)
+			events, err := p.Client.History(p.Patience(), room, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
