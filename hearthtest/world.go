@@ -135,17 +135,29 @@ func (s *Server) Config(change func(*server.Config)) { change(&s.cfg) }
 // they are or as hex or base64.
 func (s *Server) MustNotContain(what string, values ...[]byte) {
 	s.w.T.Helper()
+	if file, ok := s.Finds(values...); ok {
+		s.w.T.Errorf("%s: found in the server's %s", what, file)
+	}
+}
+
+// Finds looks for any of these bytes in the folder and names the first file that
+// holds some.
+func (s *Server) Finds(values ...[]byte) (file string, found bool) {
+	s.w.T.Helper()
 	err := filepath.WalkDir(s.Dir, func(p string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || d.IsDir() || found {
 			return err
 		}
 		b, err := os.ReadFile(p)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil // a journal that was just removed
+		}
 		if err != nil {
 			return err
 		}
 		for _, v := range values {
 			if len(v) > 0 && holds(b, v) {
-				s.w.T.Errorf("%s: found in the server's %s", what, filepath.Base(p))
+				file, found = filepath.Base(p), true
 			}
 		}
 		return nil
@@ -153,6 +165,7 @@ func (s *Server) MustNotContain(what string, values ...[]byte) {
 	if err != nil {
 		s.w.T.Fatal(err)
 	}
+	return file, found
 }
 
 // holds looks for v in its usual spellings.
