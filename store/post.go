@@ -248,7 +248,7 @@ func (r *Rooms) known(ctx context.Context, rm *room, id wire.EntryID) (wire.Appe
 	}
 	var n wire.Number
 	var body []byte
-	err := r.db.QueryRowContext(ctx, `SELECT number, body FROM entries WHERE room = $1 AND number > $2 AND entry = $3`, rm.id[:], rm.floor, id[:]).Scan(&n, &body)
+	err := r.queryRow(ctx, `SELECT number, body FROM entries WHERE room = $1 AND number > $2 AND entry = $3`, rm.id[:], rm.floor, id[:]).Scan(&n, &body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return wire.Appended{}, nil
 	}
@@ -274,7 +274,7 @@ func (rm *room) answer(n wire.Number, k wire.Kind, epoch wire.Epoch) wire.Append
 }
 
 func (r *Rooms) loadIDs(ctx context.Context, rm *room) error {
-	rows, err := r.db.QueryContext(ctx, `SELECT entry FROM entries WHERE room = $1`, rm.id[:])
+	rows, err := r.query(ctx, `SELECT entry FROM entries WHERE room = $1`, rm.id[:])
 	if err != nil {
 		return fmt.Errorf("load the ids of a room's entries: %w", err)
 	}

@@ -85,6 +85,9 @@ type Rooms struct {
 	dirty []*room
 	fail  error // why changes are refused; nil while all is well
 
+	stmtMu sync.Mutex
+	stmts  map[string]*sql.Stmt
+
 	queue   queue
 	records atomic.Int64  // written
 	wake    chan struct{} // there may be something for a checkpoint
@@ -245,6 +248,11 @@ func (r *Rooms) pause(ctx context.Context, failed <-chan struct{}) bool {
 func (r *Rooms) Close() error {
 	r.refuse(ErrClosed)
 	r.j.close()
+	r.stmtMu.Lock()
+	defer r.stmtMu.Unlock()
+	for _, st := range r.stmts {
+		st.Close()
+	}
 	return r.db.Close()
 }
 
@@ -274,6 +282,41 @@ func (r *Rooms) failure() error {
 
 // Err is why changes are refused; nil while all is well.
 func (r *Rooms) Err() error { return r.failure() }
+
+// query and queryRow prepare each text once: parsing it costs more than most of
+// these queries.
+func (r *Rooms) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	st, err := r.prepared(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return st.QueryContext(ctx, args...)
+}
+
+func (r *Rooms) queryRow(ctx context.Context, text string, args ...any) *sql.Row {
+	st, err := r.prepared(ctx, text)
+	if err != nil {
+		return r.db.QueryRowContext(ctx, text, args...) // gives the error
+	}
+	return st.QueryRowContext(ctx, args...)
+}
+
+func (r *Rooms) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
+	r.stmtMu.Lock()
+	defer r.stmtMu.Unlock()
+	if st := r.stmts[text]; st != nil {
+		return st, nil
+	}
+	st, err := r.db.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	if r.stmts == nil {
+		r.stmts = map[string]*sql.Stmt{}
+	}
+	r.stmts[text] = st
+	return st, nil
+}
 
 func (r *Rooms) today() Day { return DayOf(r.cfg.Now()) }
 
@@ -375,7 +418,7 @@ func (r *Rooms) untilSweep() time.Duration {
 // load reads a room from SQLite; rm.mu is held.
 func (r *Rooms) load(ctx context.Context, rm *room) error {
 	var made, token, marks []byte
-	err := r.db.QueryRowContext(ctx, `SELECT rev, door, made, epoch, head, lapsed, token, traced, gen, marks, opened, hoard, closing, gone_until FROM rooms WHERE room = $1`, rm.id[:]).
+	err := r.queryRow(ctx, `SELECT rev, door, made, epoch, head, lapsed, token, traced, gen, marks, opened, hoard, closing, gone_until FROM rooms WHERE room = $1`, rm.id[:]).
 		Scan(&rm.rev, &rm.door, &made, &rm.epoch, &rm.head, &rm.lapsed, &token, &rm.traced, &rm.gen, &marks, &rm.opened, &rm.hoard, &rm.closing, &rm.gone)
 	if errors.Is(err, sql.ErrNoRows) {
 		rm.absent = true
@@ -396,7 +439,7 @@ func (r *Rooms) load(ctx context.Context, rm *room) error {
 	if err := r.loadSeats(ctx, rm); err != nil {
 		return err
 	}
-	if err := r.db.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(length(body)), 0) FROM entries WHERE room = $1`, rm.id[:]).Scan(&rm.stored, &rm.storedB); err != nil {
+	if err := r.queryRow(ctx, `SELECT count(*), coalesce(sum(length(body)), 0) FROM entries WHERE room = $1`, rm.id[:]).Scan(&rm.stored, &rm.storedB); err != nil {
 		return fmt.Errorf("load a room's entries: %w", err)
 	}
 	rm.storedB += rm.stored * cost(0)
@@ -411,7 +454,7 @@ func (r *Rooms) load(ctx context.Context, rm *room) error {
 }
 
 func (r *Rooms) loadSeats(ctx context.Context, rm *room) error {
-	rows, err := r.db.QueryContext(ctx, `SELECT seat_key, seat, hash, cursor, gen, claim_by FROM seats WHERE room = $1`, rm.id[:])
+	rows, err := r.query(ctx, `SELECT seat_key, seat, hash, cursor, gen, claim_by FROM seats WHERE room = $1`, rm.id[:])
 	if err != nil {
 		return fmt.Errorf("load a room's seats: %w", err)
 	}
@@ -431,7 +474,7 @@ func (r *Rooms) loadSeats(ctx context.Context, rm *room) error {
 }
 
 func (r *Rooms) loadDoor(ctx context.Context, rm *room) error {
-	rows, err := r.db.QueryContext(ctx, `SELECT class_key, class, hash, quota, uses, used, until,
+	rows, err := r.query(ctx, `SELECT class_key, class, hash, quota, uses, used, until,
 		(SELECT count(*) FROM entries e WHERE e.room = c.room AND e.class = c.class) FROM classes c WHERE room = $1`, rm.id[:])
 	if err != nil {
 		return fmt.Errorf("load a door: %w", err)
@@ -450,7 +493,7 @@ func (r *Rooms) loadDoor(ctx context.Context, rm *room) error {
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("load a door: %w", err)
 	}
-	packages, err := r.db.QueryContext(ctx, `SELECT package_key, package, last_resort, used FROM packages WHERE room = $1 ORDER BY package_key`, rm.id[:])
+	packages, err := r.query(ctx, `SELECT package_key, package, last_resort, used FROM packages WHERE room = $1 ORDER BY package_key`, rm.id[:])
 	if err != nil {
 		return fmt.Errorf("load a door: %w", err)
 	}

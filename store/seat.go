@@ -189,7 +189,7 @@ func limitLow(n, tailFrom wire.Number) wire.Number {
 // readStored reads entries between n and tailFrom. What is not there has ended:
 // everything below tailFrom was in SQLite before tailFrom was.
 func (o *OpenSeat) readStored(ctx context.Context, n, tailFrom wire.Number, limit int, add func(wire.Number, int64, []byte) bool) (whole bool, err error) {
-	rows, err := o.rooms.db.QueryContext(ctx, `SELECT number, expires, body FROM entries WHERE room = $1 AND number > $2 AND number < $3 ORDER BY number LIMIT $4`,
+	rows, err := o.rooms.query(ctx, `SELECT number, expires, body FROM entries WHERE room = $1 AND number > $2 AND number < $3 ORDER BY number LIMIT $4`,
 		o.rm.id[:], n, tailFrom, limit+1)
 	if err != nil {
 		return false, fmt.Errorf("read a room: %w", err)

@@ -51,7 +51,9 @@ func (a *app) benchServerCommand() *cobra.Command {
 		Use:    "server DIR",
 		Hidden: true,
 		Args:   exactly(1, "DIR"),
-		RunE:   func(cmd *cobra.Command, args []string) error { return server.ServeBench(cmd.Context(), args[0], a.in, a.out) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return server.ServeBench(cmd.Context(), args[0], a.in, a.out)
+		},
 	}
 }
 
