@@ -206,14 +206,14 @@ func (c *Client) Run(ctx context.Context) error { return c.crew.run(ctx) }
 
 // Close releases the home; Run must have returned.
 func (c *Client) Close() error {
-	err := c.settle()
+	err := c.giveBack()
 	c.vault.Close()
 	return err
 }
 
-// settle gives back the generations that were reserved and not used: only a
+// giveBack gives back the generations that were reserved and not used: only a
 // client that died skips them.
-func (c *Client) settle() error {
+func (c *Client) giveBack() error {
 	return c.step(context.Background(), func(s *step) error {
 		for id, g := range c.groups {
 			r, err := s.room(id)

@@ -155,8 +155,8 @@ func (s *step) event(id convID, h *happening) (Event, error) {
 	return e, nil
 }
 
-// Receive gives out every event that this home has not given out yet, then new
-// ones until ctx ends. The mark is saved after fn returns nil, so that each
+// Receive gives out every event that this home has not given out yet, even when
+// ctx has ended, then new ones until ctx ends. The mark is saved after fn returns nil, so that each
 // event is given out once in a home.
 func (c *Client) Receive(ctx context.Context, fn func(Event) error) error {
 	c.receiving.Lock() // two receivers would give an event out twice
@@ -174,9 +174,6 @@ func (c *Client) Receive(ctx context.Context, fn func(Event) error) error {
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-		}
-		if err := ctx.Err(); err != nil {
-			return err
 		}
 		if err := fn(e); err != nil {
 			return err
