@@ -380,8 +380,8 @@ func (s *step) enter(r *room, cv *conversation, g *mls.Group, staged *mls.Staged
 	for _, m := range ch.Added {
 		s.putLeaf(r.ID, m.Index, &leaf{Since: s.c.now().Unix(), By: committer.Account})
 	}
-	if len(ch.Added) > 0 {
-		if err := s.askNames(next); err != nil {
+	if mine && len(ch.Added) > 0 && next.State().Kind == roster.Group {
+		if err := s.sendNames(r, next, ch.Added); err != nil {
 			return err
 		}
 	}

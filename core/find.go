@@ -162,6 +162,9 @@ func (c *Client) lookUp(ctx context.Context, server, domain string, get wire.Acc
 			s.putPerson(p) // without the name: it is somebody else's here
 			return nil
 		}
+		if err := s.proveName(handle, p.Account); err != nil {
+			return err
+		}
 		p.Handle, p.Knocks = handle, knocks
 		s.putPerson(p)
 		s.put(handleName(handle), p.Account)

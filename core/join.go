@@ -165,9 +165,6 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 	if err := s.meet(r, j, inv); err != nil {
 		return err
 	}
-	if err := s.askNames(j.roster); err != nil {
-		return err
-	}
 	if err := s.announce(r, j.roster); err != nil {
 		return err
 	}
@@ -237,6 +234,9 @@ func (s *step) meet(r *room, j *joining, inv *letter.Wrapper) error {
 		s.putLeaf(r.ID, from.Index, l)
 		if from.Account != inv.Account {
 			if err := s.learnFellow(from.Account, k.Doors); err != nil {
+				return err
+			}
+			if err := s.learnName(from.Account, k.Handle); err != nil {
 				return err
 			}
 		}

@@ -77,6 +77,8 @@ func (s *step) hear(r *room, cv *conversation, g *mls.Group, staged *mls.Staged)
 			return true, nil
 		}
 		return s.hearAnnouncement(r, cv, from, e.Body)
+	case content.KindCard:
+		return s.hearCard(r, ro, from, e.Body)
 	case content.KindLeave:
 		return s.hearLeave(r, ro, from, e.Body)
 	case kindVoid:

@@ -12,7 +12,8 @@ type person struct {
 	_       struct{} `cbor:",toarray"`
 	Account wire.AccountID
 	// Handle is the public name under which a server's directory showed this
-	// account; it proves nothing beyond that.
+	// account, or by which a fellow member was introduced (names.go); it proves
+	// nothing beyond that.
 	Handle string
 	// Chain is the longest device chain seen, verified whole.
 	Chain [][]byte
@@ -28,8 +29,6 @@ type person struct {
 	// Contact says that this account has accepted or addressed the person.
 	Contact bool
 	Blocked bool
-	// Asked: the home server was asked for the handle.
-	Asked bool
 }
 
 // address is a door of somebody else, and what opens it.

@@ -45,7 +45,6 @@ const (
 	treeQueue                  // ratchet trees to upload, with the Welcomes that point to them
 	ownDoor                    // one of our doors: its packages and classes
 	joinQueue                  // invitations that were asked for
-	nameQueue                  // fellow members whose handle is not known
 )
 
 // poke wakes the sender of a queue, or starts it.

@@ -129,7 +129,7 @@ func (s *step) table(r *room, ro *roster.Roster, own []address) ([]letter.Place,
 			if err != nil {
 				return nil, err
 			}
-			k.Doors = p.Fellow
+			k.Doors, k.Handle = p.Fellow, p.Handle
 		}
 		out = append(out, k)
 	}

@@ -106,10 +106,10 @@ func TestSeizedDisk(t *testing.T) {
 		o := w.overhear()
 		st := newStage(w)
 		for _, text := range []string{"the text of one", "the text of two", "the text of three"} {
-			st.alice.Send(st.group, text)
-			st.bob.Send(st.pair, text)
+			st.Alice.Send(st.Group, text)
+			st.Bob.Send(st.Pair, text)
 		}
-		for _, p := range []*Person{st.alice, st.bob, st.carol} {
+		for _, p := range []*Person{st.Alice, st.Bob, st.Carol} {
 			p.Expect("the text of three")
 		}
 		w.Sleep(30 * time.Second) // acknowledged, and a few checkpoints on
@@ -131,19 +131,19 @@ func TestSeizedDisk(t *testing.T) {
 		}
 		search("running")
 		// And it does find what is there: carol has not fetched the last one.
-		st.carol.Stop()
+		st.Carol.Stop()
 		o.mu.Unlock()
-		st.alice.Send(st.group, "not fetched yet")
+		st.Alice.Send(st.Group, "not fetched yet")
 		w.Sleep(30 * time.Second)
 		o.mu.Lock()
 		if _, found := home.Finds(middles(o.payloads)...); !found {
 			t.Error("an entry that a member has not fetched is nowhere on the disk: the search is blind")
 		}
 		o.mu.Unlock()
-		if err := st.carol.Start(); err != nil {
+		if err := st.Carol.Start(); err != nil {
 			t.Fatal(err)
 		}
-		st.carol.Expect("not fetched yet")
+		st.Carol.Expect("not fetched yet")
 		w.Sleep(30 * time.Second)
 		o.mu.Lock()
 		home.Stop()
@@ -164,10 +164,10 @@ func middles(payloads [][]byte) (pieces [][]byte) {
 
 // accountsAndRoomsApart checks that no file holds an account beside a room: the
 // ids of rooms and seats are not where accounts are, and the other way round.
-func accountsAndRoomsApart(t *testing.T, when, dir string, st *stage, o *overheard) {
+func accountsAndRoomsApart(t *testing.T, when, dir string, st *Stage, o *overheard) {
 	t.Helper()
 	var accounts [][]byte
-	for _, p := range []*Person{st.alice, st.bob, st.carol} {
+	for _, p := range []*Person{st.Alice, st.Bob, st.Carol} {
 		me, err := p.Client.Whoami()
 		if err != nil {
 			t.Fatal(err)

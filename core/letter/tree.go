@@ -75,7 +75,7 @@ func parseTree(b []byte) (Tree, error) {
 		return Tree{}, errLong
 	}
 	for _, p := range t.Places {
-		if err := checkDoors(p.Doors); err != nil {
+		if err := p.check(); err != nil {
 			return Tree{}, err
 		}
 	}

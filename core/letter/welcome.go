@@ -68,7 +68,20 @@ type Place struct {
 	Leaf  uint32
 	Seat  wire.SeatID // zero: not announced
 	Doors []Door
+	// Handle is the public name by which the adder knows the leaf's account;
+	// empty: by none.
+	Handle string
 }
+
+func (p Place) check() error {
+	if len(p.Handle) > maxHandle {
+		return errLong
+	}
+	return checkDoors(p.Doors)
+}
+
+// maxHandle bounds a handle, bytes: a name, "@" and a domain.
+const maxHandle = wire.MaxName + 1 + 260
 
 // WrapperVersion is the version of wrappers.
 const WrapperVersion = 1
@@ -88,7 +101,7 @@ func (w *Wrapper) check() error {
 		return errLong
 	}
 	for _, p := range w.Places {
-		if err := checkDoors(p.Doors); err != nil {
+		if err := p.check(); err != nil {
 			return err
 		}
 	}
