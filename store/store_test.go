@@ -226,3 +226,37 @@ func TestNoBytesOfFetchedEntriesReachSQLite(t *testing.T) {
 		s.stop()
 	})
 }
+
+func TestNothingIsReportedBeforeItIsSynced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		synced, reported := make(chan struct{}), make(chan error, 1)
+		hold := false
+		cfg := testConfig(t.TempDir())
+		cfg.Step = func(name string, do func() error) error {
+			if hold && name == "journal sync" {
+				<-synced
+			}
+			return do()
+		}
+		s := run(t, cfg)
+		rm := s.room(1)
+		o, _ := s.open(rm, 0)
+		defer o.Close()
+		hold = true
+		s.Post(t.Context(), rm.post("x"), func(_ wire.Appended, err error) { reported <- err })
+		synctest.Wait()
+		if len(reported) != 0 {
+			t.Error("a post was reported before its sync")
+		}
+		if r, err := o.Read(t.Context(), 1, 10, 1000); err != nil || len(r.Events) != 0 {
+			t.Errorf("a seat was shown what is not on disk: %v, %v", r.Events, err)
+		}
+		close(synced)
+		if err := <-reported; err != nil {
+			t.Error(err)
+		}
+		if r, err := o.Read(t.Context(), 1, 10, 1000); err != nil || len(r.Events) != 1 {
+			t.Errorf("got %v, %v", r.Events, err)
+		}
+	})
+}
