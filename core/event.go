@@ -163,17 +163,20 @@ func (c *Client) Receive(ctx context.Context, fn func(Event) error) error {
 	defer c.receiving.Unlock()
 	for {
 		changed := c.changes()
+		ended := ctx.Err() // before the look: what came until then is given out
 		e, conv, n, err := c.nextEvent(ctx)
 		if err != nil {
 			return err
 		}
+		if n == 0 && ended != nil {
+			return ended
+		}
 		if n == 0 {
 			select {
 			case <-changed:
-				continue
 			case <-ctx.Done():
-				return ctx.Err()
 			}
+			continue
 		}
 		if err := fn(e); err != nil {
 			return err

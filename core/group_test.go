@@ -166,3 +166,25 @@ func TestGroup(t *testing.T) {
 		}
 	})
 }
+
+// TestBacklogAcrossACommit: one who was away reads messages of both epochs.
+func TestBacklogAcrossACommit(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob, carol, dave := w.person("alice"), w.person("bob"), w.person("carol"), w.person("dave")
+		room := groupOf(t, "friends", alice, bob, carol)
+		bob.got()
+		bob.stop()
+		carol.send(room, "before")
+		if _, err := alice.c.GroupAdd(alice.ctx(), room, []string{"dave"}); err != nil {
+			t.Fatal(err)
+		}
+		dave.accept()
+		alice.send(room, "after")
+		dave.send(room, "mine")
+		bob.start()
+		if got := texts(bob.got()); !slices.Equal(got, []string{"before", "after", "mine"}) {
+			t.Errorf("bob: got %q", got)
+		}
+	})
+}
