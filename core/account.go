@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"hearth/core/roster"
 	"hearth/core/vault"
@@ -27,9 +28,15 @@ type account struct {
 	Chain  [][]byte
 	// Stage tells how far registration has got.
 	Stage stage
-	// Recovery is kept until registration is done and it has been shown.
-	Recovery string
 }
+
+// recoveryName holds the recovery key's words from the making of the keys until
+// they are shown, in a record with an end: what seals it is destroyed, so that
+// no old block of the disk can give the words away.
+var recoveryName = vault.Name("recovery")
+
+// recoveryKept is how long a registration that was cut short can be finished.
+const recoveryKept = 24 * time.Hour
 
 // stage is how far registration has got; each is saved before the next begins,
 // so that a registration cut short goes on where it was.
@@ -136,7 +143,7 @@ func (c *Client) Register(ctx context.Context, o RegisterOptions) (Registered, e
 			var we *wire.Error
 			if errors.As(err, &we) && we.Code != wire.Unreachable && we.Code != wire.Internal {
 				// A clear no: nothing of this account is anywhere.
-				c.step(ctx, func(s *step) error { s.del(accountName); return nil })
+				c.step(ctx, func(s *step) error { s.del(accountName); s.del(recoveryName); return nil })
 			}
 			return zero, fmt.Errorf("make the account: %w", err)
 		}
@@ -152,9 +159,13 @@ func (c *Client) Register(ctx context.Context, o RegisterOptions) (Registered, e
 	if err != nil {
 		return zero, err
 	}
-	answer := Registered{Handle: a.Handle(), Account: a.ID.String(), Device: key.ID().String(), Recovery: a.Recovery}
+	answer := Registered{Handle: a.Handle(), Account: a.ID.String(), Device: key.ID().String()}
 	err = c.step(ctx, func(s *step) error {
-		a.Stage, a.Recovery = stageDone, ""
+		if ok, err := s.get(recoveryName, &answer.Recovery); err != nil || !ok {
+			return errors.Join(err, errTooLate)
+		}
+		s.del(recoveryName)
+		a.Stage = stageDone
 		s.put(accountName, a)
 		return nil
 	})
@@ -163,6 +174,10 @@ func (c *Client) Register(ctx context.Context, o RegisterOptions) (Registered, e
 	}
 	return answer, c.startDoors(ctx)
 }
+
+// errTooLate says that the words of a registration that was cut short are gone.
+var errTooLate = &wire.Error{Code: wire.Denied, Message: "this registration was begun too long ago to be finished",
+	Next: "register in a new home, with --home"}
 
 // beginRegistration saves new keys, or finds those of a registration that was
 // cut short.
@@ -176,7 +191,11 @@ func (c *Client) beginRegistration(ctx context.Context, o RegisterOptions, hello
 			return wire.Errorf(wire.Taken, "this home has an account already").
 				WithNext("use another home for another account, with --home")
 		}
-		if a != nil && a.Server == o.Server && a.Name == o.Name {
+		words, err := s.has(recoveryName)
+		if err != nil {
+			return err
+		}
+		if a != nil && a.Server == o.Server && a.Name == o.Name && (words || a.Stage != stageKeys) {
 			return nil
 		}
 		if a != nil && a.Stage != stageKeys {
@@ -190,9 +209,9 @@ func (c *Client) beginRegistration(ctx context.Context, o RegisterOptions, hello
 		a = &account{
 			ID: made.Chain.Account(), Device: made.Device.Marshal(), Server: o.Server,
 			Domain: hello.Domain, Name: o.Name, Chain: made.Chain.Entries(),
-			Recovery: made.Recovery.Words(),
 		}
 		s.put(accountName, a)
+		s.putUntil(recoveryName, made.Recovery.Words(), s.c.now().Add(recoveryKept).Unix())
 		return nil
 	})
 	return a, err
