@@ -156,15 +156,18 @@ func (s *step) event(id convID, h *happening) (Event, error) {
 }
 
 // Receive gives out every event that this home has not given out yet, even when
-// ctx has ended, then new ones until ctx ends. The mark is saved after fn returns nil, so that each
-// event is given out once in a home.
+// ctx has ended, then new ones until ctx ends. The mark is saved after fn
+// returns nil, so that each event is given out once in a home.
 func (c *Client) Receive(ctx context.Context, fn func(Event) error) error {
 	c.receiving.Lock() // two receivers would give an event out twice
 	defer c.receiving.Unlock()
+	// What is to be given out, and the mark behind it, don't depend on how long
+	// more is waited for.
+	saving := context.WithoutCancel(ctx)
 	for {
 		changed := c.changes()
 		ended := ctx.Err() // before the look: what came until then is given out
-		e, conv, n, err := c.nextEvent(ctx)
+		e, conv, n, err := c.nextEvent(saving)
 		if err != nil {
 			return err
 		}
@@ -181,7 +184,7 @@ func (c *Client) Receive(ctx context.Context, fn func(Event) error) error {
 		if err := fn(e); err != nil {
 			return err
 		}
-		err = c.step(ctx, func(s *step) error {
+		err = c.step(saving, func(s *step) error {
 			var q queue
 			if _, err := s.get(queueName, &q); err != nil {
 				return err

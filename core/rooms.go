@@ -105,19 +105,50 @@ func (s *step) listMember(out *Room, m roster.Member, joined bool) error {
 	return nil
 }
 
-// CatchUp waits until every open seat and door is live.
+// CatchUp waits until every open seat and door is live. A server that can't be
+// reached is given up on at once: what the others hold is read all the same, and
+// unreachable is the answer.
 func (c *Client) CatchUp(ctx context.Context) error {
 	if _, err := c.self(ctx); err != nil {
 		return err
 	}
-	return c.wait(ctx, func(*step) (bool, error) {
-		for _, r := range c.readers {
-			if !r.live && !r.ended && !r.refused {
-				return false, nil
+	tried := map[string]error{} // by server
+	for {
+		changed := c.changes()
+		untried, late := "", false
+		err := c.look(ctx, func(*step) error {
+			for _, r := range c.readers {
+				if r.live || r.ended || r.refused {
+					continue
+				}
+				if why, known := tried[r.server]; !known {
+					untried = r.server
+				} else if why == nil {
+					late = true
+				}
 			}
+			return nil
+		})
+		switch {
+		case err != nil:
+			return err
+		case untried != "":
+			_, tried[untried] = c.net.lane(untried, forSeats).session(ctx, true)
+			continue
+		case !late:
+			for _, err := range tried {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
 		}
-		return true, nil
-	})
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // Safety returns the safety number shared with a person.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hearth/content"
+	"hearth/core/letter"
 	"hearth/core/roster"
 	"hearth/wire"
 )
@@ -155,6 +156,14 @@ func (c *Client) target(ctx context.Context, to string, first []byte) (convID, b
 		if err != nil || known {
 			return id, nil, err
 		}
+	}
+	if letter.IsLink(to) {
+		// The link's owner has accepted whoever follows it.
+		p, use, err := c.readLink(ctx, to)
+		if err != nil {
+			return convID{}, nil, err
+		}
+		return c.direct(ctx, p, first, use)
 	}
 	p, err := c.find(ctx, to)
 	if err != nil {
