@@ -118,14 +118,12 @@ func (c *Client) AddContact(ctx context.Context, link string) (Contact, error) {
 				return err
 			}
 		}
-		known, err := s.person(p.Account)
-		if err != nil {
+		if err := s.verified(p.Account); err != nil {
 			return err
 		}
-		known.Verified, known.Contact = true, true
-		s.putPerson(known)
+		known, err := s.person(p.Account)
 		out.Handle = known.Handle
-		return nil
+		return err
 	})
 	if err != nil {
 		return Contact{}, err
@@ -140,6 +138,17 @@ func (c *Client) AddContact(ctx context.Context, link string) (Contact, error) {
 		return out, err
 	}
 	return out, nil
+}
+
+// verified notes that a link tied an account to its person.
+func (s *step) verified(id wire.AccountID) error {
+	p, err := s.person(id)
+	if err != nil {
+		return err
+	}
+	p.Verified, p.Contact = true, true
+	s.putPerson(p)
+	return nil
 }
 
 // delivered reports whether a conversation's room stands and its invitations

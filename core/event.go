@@ -208,7 +208,7 @@ func (c *Client) nextEvent(ctx context.Context) (e Event, conv convID, n uint64,
 			return err
 		}
 		for q.Mark+1 < q.Next {
-			items, err := c.vault.Scan(ctx, "event", eventName(q.Mark), 1)
+			items, err := c.vault.Scan(s.ctx, "event", eventName(q.Mark), 1)
 			if err != nil || len(items) == 0 {
 				return err
 			}
@@ -275,7 +275,7 @@ func (c *Client) History(ctx context.Context, room string, limit int) ([]Event, 
 				first = n - scanPage + 1
 			}
 			var page []Event
-			items, err := c.vault.Scan(ctx, historyName(id), lineName(id, first-1), scanPage)
+			items, err := c.vault.Scan(s.ctx, historyName(id), lineName(id, first-1), scanPage)
 			if err != nil {
 				return err
 			}

@@ -163,7 +163,15 @@ func (c *Client) target(ctx context.Context, to string, first []byte) (convID, b
 		if err != nil {
 			return convID{}, nil, err
 		}
-		return c.direct(ctx, p, first, use)
+		id, begin, err := c.direct(ctx, p, first, use)
+		return id, func(s *step) error {
+			if begin != nil {
+				if err := begin(s); err != nil {
+					return err
+				}
+			}
+			return s.verified(p.Account)
+		}, err
 	}
 	p, err := c.find(ctx, to)
 	if err != nil {
