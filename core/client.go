@@ -172,6 +172,7 @@ func (c *Client) resume(r *room) {
 	}
 	c.wakeRoom(r.ID)
 	c.wakeAt(r.ID, r.RenewAt)
+	c.wakeAt(r.ID, r.InvitedUntil)
 }
 
 // readLocked starts a reader unless there is one; the lock is held.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -384,6 +385,11 @@ func (s *step) enter(r *room, cv *conversation, g *mls.Group, staged *mls.Staged
 		if err := s.sendNames(r, next, ch.Added); err != nil {
 			return err
 		}
+	}
+	if len(ch.Added) > 0 && r.InvitedUntil == 0 {
+		r.InvitedUntil = s.c.now().Add(wire.ClaimWithin + rand.N(24*time.Hour)).Unix()
+		id, at := r.ID, r.InvitedUntil
+		s.then(func() { s.c.wakeAt(id, at) })
 	}
 	// A committer is there, whether or not it has spoken.
 	if !mine {

@@ -211,3 +211,32 @@ func TestOfflineAndBack(t *testing.T) {
 		}
 	})
 }
+
+func TestInvitationsAreTakenBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob, carol := w.person("alice"), w.person("bob"), w.person("carol")
+		g, err := alice.c.GroupNew(alice.ctx(), "club", []string{"bob", "carol"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bob.accept()
+		late := carol.request().ID
+		time.Sleep(30 * 24 * time.Hour)
+		synctest.Wait()
+		if m := alice.members(g.Room); len(m) != 3 {
+			t.Errorf("taken back too early: %v", m)
+		}
+		time.Sleep(3 * 24 * time.Hour)
+		synctest.Wait()
+		for _, h := range []*home{alice, bob} {
+			if m := h.members(g.Room); len(m) != 2 {
+				t.Errorf("%s: after 33 days: %v", h.name, m)
+			}
+		}
+		if a, err := carol.c.Accept(carol.ctx(), late); err != nil || a.State != "expired" {
+			t.Errorf("accepting too late: %+v, %v", a, err)
+		}
+		agree(t, g.Room, alice, bob)
+	})
+}

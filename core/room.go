@@ -48,6 +48,10 @@ type room struct {
 	// RenewAt is when to renew after joining, at a random moment; 0: by age.
 	RenewAt int64
 
+	// InvitedUntil is when to look for invitations that nobody accepted, Unix
+	// seconds; 0: there are none that are ours to take back.
+	InvitedUntil int64
+
 	State roomState
 	// Leaving: our own leave waits in the outbox or in the log.
 	Leaving bool

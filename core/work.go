@@ -51,6 +51,9 @@ func (c *Client) nextInRoom(ctx context.Context, id wire.RoomID) (act action, er
 			act, err = c.sendCommit(s, r, sg)
 			return err
 		}
+		if err := s.dueInvited(r); err != nil {
+			return err
+		}
 		if _, err := s.dueLeave(r); err != nil {
 			return err
 		}
