@@ -29,6 +29,9 @@ type door struct {
 	Shown bool
 	// Synced: the server knows of all classes.
 	Synced bool
+	// RotateAt is when the contacts' key is to be replaced, Unix seconds; 0: it
+	// is not.
+	RotateAt int64
 	// Stocked is when the server's stock of packages was last filled, Unix
 	// seconds; 0: at the next look.
 	Stocked int64
@@ -52,6 +55,7 @@ const (
 	forContacts
 	forFellows // fellow members of groups
 	forLink
+	forContactsOnce // contacts that have not learned the new key yet
 )
 
 // quota is how many entries of a class may wait.
@@ -369,6 +373,17 @@ func (c *Client) wakeDoor(id wire.RoomID) {
 			d, err := s.door(id)
 			if err != nil || d == nil || !d.Made {
 				return err
+			}
+			if rotate := time.Unix(d.RotateAt, 0).Sub(s.c.now()); d.RotateAt != 0 {
+				act = func(ctx context.Context) (time.Duration, error) {
+					if rotate > 0 {
+						return rotate, nil
+					}
+					return 0, c.rotate(ctx, id)
+				}
+				if d.Synced && d.Stocked != 0 || rotate <= 0 {
+					return nil
+				}
 			}
 			due := time.Unix(d.Stocked, 0).Add(restockAfter).Sub(s.c.now())
 			if !d.Synced || d.Stocked == 0 {

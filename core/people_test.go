@@ -1,11 +1,14 @@
 package core
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"hearth/wire"
 )
 
 func TestLinkIsAcceptedAtOnce(t *testing.T) {
@@ -238,5 +241,60 @@ func TestInvitationsAreTakenBack(t *testing.T) {
 			t.Errorf("accepting too late: %+v, %v", a, err)
 		}
 		agree(t, g.Room, alice, bob)
+	})
+}
+
+func TestABlockChangesTheContactsKey(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob, carol := w.person("alice"), w.person("bob"), w.person("carol")
+		for _, h := range []*home{bob, carol} {
+			h.send("alice", "hello")
+			alice.accept()
+			synctest.Wait()
+		}
+		me, _ := alice.c.self(alice.ctx())
+		key := func(h *home) (out wire.Secret) {
+			h.c.look(context.Background(), func(s *step) error {
+				p, _ := s.person(me.ID)
+				if len(p.Doors) == 1 {
+					out = p.Doors[0].Key
+				}
+				return nil
+			})
+			return out
+		}
+		before := key(bob)
+		if before.Reveal() == nil || !before.Opens(key(carol).Hash()) {
+			t.Fatal("contacts do not share one key")
+		}
+		if _, err := alice.c.Block(alice.ctx(), "bob"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(25 * time.Hour)
+		synctest.Wait()
+		if key(carol).Opens(before.Hash()) {
+			t.Error("carol was not told the new key")
+		}
+		if !key(bob).Opens(before.Hash()) {
+			t.Error("the blocked person was told the new key")
+		}
+		try := func(h *home) error {
+			var at address
+			h.c.look(context.Background(), func(s *step) error {
+				p, err := s.person(me.ID)
+				at = p.Doors[0]
+				return err
+			})
+			return h.c.net.lane(at.Server, forPosts).do(h.ctx(), wire.OpDoorClaim, wire.DoorClaim{Door: at.ID, Key: at.Key}, new(wire.DoorClaimed))
+		}
+		time.Sleep(8 * 24 * time.Hour)
+		synctest.Wait()
+		if err := try(bob); code(err) != wire.Denied {
+			t.Errorf("the old key still opens after a week: %v", err)
+		}
+		if err := try(carol); err != nil {
+			t.Errorf("the new key does not open: %v", err)
+		}
 	})
 }

@@ -193,7 +193,10 @@ func (c *Client) setBlocked(ctx context.Context, who string, blocked bool) (Bloc
 		}
 		known.Blocked = blocked
 		s.putPerson(known)
-		return nil
+		if !blocked {
+			return nil
+		}
+		return s.rotateSoon()
 	})
 	out := Blocking{Account: p.Account.String(), State: "unblocked"}
 	if blocked {
