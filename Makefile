@@ -38,11 +38,14 @@ check:
 # core and its API are the client in a browser too.
 wasm:
 	GOOS=js GOARCH=wasm $(GO) build -o /dev/null ./core/... ./rpc/...
+	@bad=$$(GOOS=js GOARCH=wasm $(GO) list -deps ./core ./rpc | grep -xE 'net/http|database/sql|modernc.org/.*|github.com/coder/websocket'); \
+		if [ -n "$$bad" ]; then echo "core and rpc must not reach, in a browser:"; echo "$$bad"; exit 1; fi
 
 test: node check wasm
 	$(GO) test -timeout 20m ./...
 
 soak: node
+	HEARTH_CHECKS=all $(GO) test -count=1 -timeout 2h -v -run '^TestEveryCheckMatters$$' ./hearthtest
 	HEARTH_PEER_OPS=10000 $(GO) test -count=1 -timeout 12h -v -run '^TestHistory$$' ./mls/peertest
 
 bench: build node
