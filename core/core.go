@@ -6,5 +6,26 @@
 // generation) is used twice, and that no half-verified thing is shown. It must
 // never take a server's word for who is in a conversation.
 //
+// The vault is the truth: each change is one step (state.go), kept whole or not
+// at all, and nothing in memory outlives a failed one. Where to look:
+//
+//	client.go           Client, Open, Run
+//	crew, session,      goroutines; one connection; the three connections to a
+//	lane                server
+//	reader, inbox,      a seat's entries, each with its effects in one step,
+//	message, knock      then acknowledged: of rooms, of doors
+//	sender, work,       what waits to leave, one sender a room or door
+//	outbox, parcel
+//	plan, commit,       a change of a group from wish to commit to Welcome
+//	welcome, found
+//	door, request,      ways in, invitations, answers
+//	join, contact
+//	group, rooms, send, what people ask for
+//	leave, event
+//	expiry              what is due goes, before anything is shown
+//
+// A second device brings the self room: a conversation of KindSelf, founded as
+// any other (found.go), whose first entries decide answers for all devices.
+//
 // Start with Client and Open.
 package core

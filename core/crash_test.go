@@ -416,7 +416,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 		name  string
 		story func(*testing.T, *vaulttest.Faults)
 		least int
-	}{{"initiator", initiator, 60}, {"follower", follower, 40}} {
+	}{{"initiator", initiator, 60}, {"follower", follower, 48}} {
 		t.Run(c.name, func(t *testing.T) {
 			var count vaulttest.Faults
 			bubble(t, func(t *testing.T) { c.story(t, &count) })

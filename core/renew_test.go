@@ -175,7 +175,7 @@ func TestAllCommitAtOnce(t *testing.T) {
 						if err != nil {
 							return err
 						}
-						s.plan(r, plan{Renew: true})
+						s.plan(r, plan{}) // new keys and nothing else
 						s.putRoom(r)
 						return nil
 					})
