@@ -322,8 +322,8 @@ func (s *step) foreignCommit(r *room, cv *conversation, g *mls.Group, e *wire.En
 	if errors.Is(err, mls.ErrTwin) || errors.Is(err, mls.ErrOwnCommit) {
 		return s.outOfStep(r, cv, NoticeTwin, "A copy of this device's data is in use somewhere.")
 	}
-	if err == nil && staged.Kind() != mls.ContentCommit {
-		err = fmt.Errorf("%w: a post where a commit must be", roster.ErrRefused)
+	if err == nil {
+		err = checkForm(staged)
 	}
 	if err == nil {
 		ro, rerr := s.roster(r.ID)
@@ -344,6 +344,21 @@ func (s *step) foreignCommit(r *room, cv *conversation, g *mls.Group, e *wire.En
 		}
 	}
 	return s.enter(r, cv, g, staged, e.Number)
+}
+
+// checkForm refuses commits that are not framed as a conversation's are
+// (protocol §8): readable by all the world, or with something readable beside
+// them.
+func checkForm(staged *mls.Staged) error {
+	switch {
+	case staged.Kind() != mls.ContentCommit:
+		return fmt.Errorf("%w: a post where a commit must be", roster.ErrRefused)
+	case !staged.Private():
+		return fmt.Errorf("%w: a commit that is not a PrivateMessage", roster.ErrRefused)
+	case len(staged.AuthenticatedData()) > 0:
+		return fmt.Errorf("%w: a commit with authenticated data", roster.ErrRefused)
+	}
+	return nil
 }
 
 // enter applies a commit that was judged: the group's next state, who is in it,

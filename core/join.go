@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"slices"
@@ -62,6 +63,10 @@ func (c *Client) join(ctx context.Context, id []byte) (convID, error) {
 		return conv, errForged
 	}
 	conv = convID(j.roster.State().ID)
+	// A removal that waits in the log is read before the way back.
+	if err := c.wait(ctx, func(s *step) (bool, error) { return s.upToDate(conv) }); err != nil {
+		return conv, err
+	}
 	return conv, c.step(ctx, func(s *step) error {
 		if again, err := s.has(requestName(id)); err != nil {
 			return err
@@ -134,6 +139,9 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 	if st.Kind == roster.Direct {
 		cv.Peer = inv.Account
 	}
+	if err := s.standing(cv, inv, j); err != nil {
+		return err
+	}
 	if known, err := s.room(inv.Room); err != nil {
 		return err
 	} else if known != nil {
@@ -174,6 +182,53 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 	s.putRoom(r)
 	s.then(func() { s.c.resume(r) })
 	return s.firstMessage(cv, st, inv)
+}
+
+// standing refuses an invitation that would take the place of a conversation in
+// which this device stands. Whoever knows a group's ids, as each member does,
+// can found another that carries them: it must not pass for the group.
+func (s *step) standing(cv *conversation, inv *letter.Wrapper, j *joining) error {
+	if known, err := s.room(inv.Room); err != nil || known != nil && known.Conv != cv.ID {
+		return cmp.Or(err, error(errForged))
+	}
+	if cv.Kind == KindDirect {
+		return nil // of two rooms for it the lower group id wins, see wins
+	}
+	r, err := s.room(cv.Room)
+	if err != nil || r == nil {
+		return err
+	}
+	switch r.State {
+	case roomOK, roomFounding:
+		// A removal, if there was one, is read first.
+		return wire.Errorf(wire.Taken, "this device is in that group already").WithNext("see it with: hearth rooms")
+	case roomOutOfStep:
+		// Back into the same group, by somebody who may invite: by the last
+		// roles that this device knew (protocol §5).
+		g, err := s.group(r.ID)
+		if err != nil || g == nil {
+			return err
+		}
+		ro, err := s.roster(r.ID)
+		if err != nil {
+			return err
+		}
+		if r.ID != inv.Room || !bytes.Equal(g.GroupID(), j.group.GroupID()) || !atLeast(ro, inv.Account, roster.RoleAdmin) {
+			return errForged
+		}
+	}
+	return nil
+}
+
+// upToDate reports whether this device knows if it stands in a group: its log
+// was read to the head, or cannot be read.
+func (s *step) upToDate(id convID) (bool, error) {
+	cv, err := s.conv(id)
+	if err != nil || cv == nil || cv.Kind != KindGroup {
+		return true, err
+	}
+	r, err := s.room(cv.Room)
+	return r == nil || r.State != roomOK || s.c.live(r.ID), err
 }
 
 // firstMessage keeps the message that came with an invitation: it arrives once,

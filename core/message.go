@@ -270,7 +270,9 @@ func (s *step) hearAnnouncement(r *room, cv *conversation, from roster.Leaf, bod
 	if err := wire.Decode(body, &a); err != nil || a.Seat.Region() != r.ID.Region() || len(a.Doors) > maxDoors {
 		return false, nil
 	}
-	taken := false
+	// Ours is not among the others' leaves: whoever announced it would have us
+	// take our own seat away with theirs.
+	taken := a.Seat == r.Seat.ID || r.Old != nil && a.Seat == r.Old.ID
 	err := s.scan(vault.Name("leaf", b64(r.ID[:])), func(name string, b []byte) (bool, error) {
 		l := new(leaf)
 		if err := decodeRecord(b, l); err != nil {

@@ -63,6 +63,9 @@ func (s *Staged) SenderLeaf() *LeafNode {
 // Application is the plaintext of an application message.
 func (s *Staged) Application() []byte { return s.content.content.application }
 
+// Private says whether the message came as a PrivateMessage, RFC 9420 §6.3.
+func (s *Staged) Private() bool { return s.content.wireFormat == wirePrivateMessage }
+
 // AuthenticatedData is what travelled in the clear beside the content, signed.
 func (s *Staged) AuthenticatedData() []byte { return s.content.content.authenticatedData }
 
