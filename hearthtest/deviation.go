@@ -99,7 +99,7 @@ func Play(t *testing.T, all []Deviation) {
 func subtest(d Deviation) string { return strings.ReplaceAll(d.Name, " ", "_") }
 
 // Checks takes out one check after another and sees the deviation that it stops
-// succeed. In an ordinary run it takes a seeded handful; with HEARTH_CHECKS=all,
+// succeed. In an ordinary run it takes a seeded pair; with HEARTH_CHECKS=all,
 // every one, and with HEARTH_CHECKS=none, or -short, none. folder is the package
 // whose TestDeviations plays them, a path below the module.
 func Checks(t *testing.T, all []Deviation, folder string) {
@@ -116,7 +116,7 @@ func Checks(t *testing.T, all []Deviation, folder string) {
 		t.Logf("seed %d", seed)
 		r := rand.New(rand.NewPCG(seed, 0))
 		r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-		all = all[:min(len(all), 4)]
+		all = all[:min(len(all), 2)]
 	}
 	for _, d := range all {
 		t.Run(subtest(d), func(t *testing.T) { takeOut(t, d, folder) })

@@ -23,7 +23,7 @@ var countCheck = Edit{"core/message.go",
 
 // gapCheck takes out the notice for numbers that never come.
 var gapCheck = Edit{"core/inbox.go",
-	"r.Read = to\n\t\ts.putRoom(r)\n\t\treturn s.Notice(cv, NoticeWithheld", "r.Read = to\n\t\ts.putRoom(r)\n\t\treturn nil\n\t\treturn s.Notice(cv, NoticeWithheld"}
+	"r.Read = to\n\t\ts.putRoom(r)\n\t\treturn s.notice(cv, NoticeWithheld", "r.Read = to\n\t\ts.putRoom(r)\n\t\treturn nil\n\t\treturn s.notice(cv, NoticeWithheld"}
 
 // What a server can do to a room's log.
 var logDeviations = []Deviation{
@@ -107,15 +107,17 @@ var logDeviations = []Deviation{
 
 	{"garbage among the messages", func(st *Stage) {
 		shift := st.renumber(st.Bob)
-		done := false
+		at := wire.Number(0)
 		st.onEntry(st.Bob, wire.KindPost, func(e wire.Entry) []wire.Entry {
-			if done {
+			if at == 0 {
+				at = e.Number
+				shift(e.Handle, e.Number, 1)
+			}
+			if e.Number != at {
 				return []wire.Entry{e}
 			}
-			done = true
 			bad := e
 			bad.Payload = garbage(len(e.Payload))
-			shift(e.Handle, e.Number, 1)
 			e.Number++
 			return []wire.Entry{bad, e}
 		})

@@ -22,7 +22,7 @@ var seatDeviations = []Deviation{
 		}
 		st.Sleep(Patience)
 		_ = dave
-	}, []Edit{{"core/commit.go", "if len(ch.Added) != len(e.Add) || len(ch.Removed) != len(e.Remove) {", "if false {"}}},
+	}, []Edit{{"core/commit.go", "if len(ch.Added) != len(e.Add) || len(ch.Removed) != len(e.Remove) {", "if len(ch.Added) > wire.MaxSeats {"}}},
 
 	{"a seat put into our own change", func(st *Stage) {
 		onRequest(st.World, st.Alice, wire.OpRoomCommit, func(c *wire.RoomCommit) {
@@ -34,7 +34,7 @@ var seatDeviations = []Deviation{
 			st.T.Fatal(err)
 		}
 		st.Alice.Notice(core.NoticeSeats)
-	}, []Edit{{"core/commit.go", "if !same {\n\t\tif err := s.Notice(cv, NoticeSeats", "if false {\n\t\tif err := s.Notice(cv, NoticeSeats"}}},
+	}, []Edit{{"core/commit.go", "if !same {\n\t\tif err := s.notice(cv, NoticeSeats", "if false {\n\t\tif err := s.notice(cv, NoticeSeats"}}},
 
 	{"a removed member keeps its seat", func(st *Stage) {
 		onRequest(st.World, st.Alice, wire.OpRoomCommit, func(c *wire.RoomCommit) { c.Remove = nil })
@@ -52,7 +52,7 @@ var seatDeviations = []Deviation{
 		st.Alice.Send(st.Group, "without dave")
 		st.Bob.Expect("without dave")
 		dave.ExpectNever("without dave", Patience)
-	}, []Edit{{"core/commit.go", "if len(ch.Added) != len(e.Add) || len(ch.Removed) != len(e.Remove) {", "if false {"}}},
+	}, []Edit{{"core/commit.go", "if len(ch.Added) != len(e.Add) || len(ch.Removed) != len(e.Remove) {", "if len(ch.Added) > wire.MaxSeats {"}}},
 
 	{"the log's head goes back", func(st *Stage) {
 		st.Alice.Send(st.Pair, "before it")
@@ -104,7 +104,7 @@ var seatDeviations = []Deviation{
 		}
 		remove()
 		st.Bob.Expect("patient")
-	}, []Edit{{"core/sender.go", "wait = max(wait, retry/2+rand.N(retry))", "wait = 0"}}},
+	}, []Edit{{"core/work.go", "// us when it was applied.\n\t\t\treturn time.Second, nil", "// us when it was applied.\n\t\t\treturn 100 * time.Millisecond, nil"}}},
 
 	{"a post taken and dropped", func(st *Stage) {
 		remove := st.Net.Tamper(func(l *Link, d Direction, f wire.Frame) []wire.Frame {
@@ -120,5 +120,5 @@ var seatDeviations = []Deviation{
 		}
 		remove()
 		st.Bob.Expect("swallowed")
-	}, nil},
+	}, []Edit{{"core/work.go", "return lookAgain - c.now().Sub(p.at)", "_ = p\n\treturn 60 * lookAgain"}}},
 }

@@ -111,3 +111,5 @@ func allDeviations() []Deviation {
 }
 
 func TestDeviations(t *testing.T) { Play(t, allDeviations()) }
+
+func TestSealedDeviations(t *testing.T) { Play(t, sealedDeviations) }
