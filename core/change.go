@@ -103,4 +103,3 @@ func (s *step) leftBySelf(ch mls.Changes, account wire.AccountID) bool {
 	}
 	return false
 }
-

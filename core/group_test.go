@@ -188,3 +188,26 @@ func TestBacklogAcrossACommit(t *testing.T) {
 		}
 	})
 }
+
+// TestGroupOfOne: a group may begin with its owner alone.
+func TestGroupOfOne(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob := w.person("alice"), w.person("bob")
+		g, err := alice.c.GroupNew(alice.ctx(), "notes", nil)
+		if err != nil || len(g.Members) != 1 {
+			t.Fatalf("group new: %+v, %v", g, err)
+		}
+		if s := alice.send(g.Room, "to myself"); s.State != StateSent {
+			t.Errorf("send: %+v", s)
+		}
+		if ch, err := alice.c.GroupAdd(alice.ctx(), g.Room, []string{"bob"}); err != nil || len(ch.Changed) != 1 {
+			t.Fatalf("add: %+v, %v", ch, err)
+		}
+		bob.accept()
+		alice.send(g.Room, "to both")
+		if got := texts(bob.got()); !slices.Equal(got, []string{"to both"}) {
+			t.Errorf("bob: got %q", got)
+		}
+	})
+}

@@ -19,11 +19,10 @@ func (c *Client) wakeParcels(id wire.RoomID) {
 				if err := decodeRecord(b, &p); err != nil {
 					return false, err
 				}
-				left := ttlLeft(p.Until, c.now())
-				if left == 0 {
+				if ttlLeft(p.Until, c.now()) == 0 {
 					return true, nil // the sweep takes it
 				}
-				act = c.sendParcel(name, p, left)
+				act = c.sendParcel(name, p)
 				return false, nil
 			})
 		})
@@ -32,11 +31,15 @@ func (c *Client) wakeParcels(id wire.RoomID) {
 }
 
 // sendParcel posts one parcel to a door.
-func (c *Client) sendParcel(name string, p parcel, ttl uint32) action {
+func (c *Client) sendParcel(name string, p parcel) action {
 	return func(ctx context.Context) (time.Duration, error) {
 		s, err := c.net.lane(p.To.Server, forPosts).up(ctx)
 		if err != nil {
 			return 0, err
+		}
+		ttl := ttlLeft(p.Until, c.now()) // what is left once there is a connection
+		if ttl == 0 {
+			return 0, nil
 		}
 		err = s.call(ctx, wire.OpDoorPost, wire.DoorPost{Door: p.To.ID, Key: p.To.Key, Payload: p.Payload, TTL: ttl}, new(wire.Appended))
 		switch code(err) {

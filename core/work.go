@@ -124,7 +124,7 @@ func (s *step) nextPost(r *room) (act action, err error) {
 		if err != nil {
 			return false, err
 		}
-		post := wire.RoomPost{Room: r.ID, Epoch: w.Epoch, Token: token, Payload: w.Sealed, TTL: left}
+		post := wire.RoomPost{Room: r.ID, Epoch: w.Epoch, Token: token, Payload: w.Sealed}
 		if ro.State().Traced {
 			post.Seat, post.SeatSecret = &r.Seat.ID, r.Seat.Secret
 		}
@@ -143,6 +143,10 @@ func (c *Client) sendPost(r *room, w *row, post wire.RoomPost) action {
 		s, err := c.net.lane(r.Server, forPosts).up(ctx)
 		if err != nil {
 			return 0, err
+		}
+		// The connection may have taken long: what is left counts now.
+		if post.TTL = ttlLeft(w.Until, c.now()); post.TTL == 0 {
+			return 0, nil
 		}
 		var a wire.Appended
 		err = s.call(ctx, wire.OpRoomPost, post, &a)
