@@ -120,3 +120,52 @@ func TestSignedBytesLiveAsLongAsTheMessage(t *testing.T) {
 		}
 	})
 }
+
+// TestAnswersThatAreLostOrWrong: a post was accepted, and its sender is told
+// something else. It is repeated, or encrypted again, and arrives once.
+func TestAnswersThatAreLostOrWrong(t *testing.T) {
+	for _, code := range []wire.Code{wire.Full, wire.Stuck, wire.Internal, wire.Stale} {
+		t.Run(string(code), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := newWorld(t)
+				alice, bob := w.person("alice"), w.person("bob")
+				room := alice.send("bob", "0").Room
+				bob.accept()
+				time.Sleep(20 * time.Minute)
+				bob.got()
+				alice.stop()
+				lies := 2
+				w.wrap = func(c wire.Conn) wire.Conn {
+					return &tampered{Conn: c, f: func(f wire.Frame) []wire.Frame {
+						if f.Op == wire.OpRoomPost && lies > 0 {
+							lies--
+							f.Op, f.Body = wire.OpError, wire.Encode(&wire.Error{Code: code, Message: "no"})
+						}
+						return []wire.Frame{f}
+					}}
+				}
+				alice.start()
+				before, _ := alice.record(room)
+				var want []string
+				for _, text := range []string{"1", "2", "3"} {
+					want = append(want, text)
+					alice.send(room, text)
+				}
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				events := bob.got()
+				if got := texts(events); !slices.Equal(got, want) {
+					t.Errorf("bob: got %q, want each once, in order", got)
+				}
+				if got := codes(events); len(got) != 0 {
+					t.Errorf("bob was alarmed: %q", got)
+				}
+				after, _ := alice.record(room)
+				if commits := after.Epoch - before.Epoch; code == wire.Stuck && commits == 0 || code != wire.Stuck && commits != 0 {
+					t.Errorf("%d commits after %s", commits, code)
+				}
+				agree(t, room, alice, bob)
+			})
+		})
+	}
+}
