@@ -79,6 +79,21 @@ func TestGlobalFlagsStandAnywhere(t *testing.T) {
 	}
 }
 
+func TestAnIDMayBeginWithADash(t *testing.T) {
+	h, dir := &fakeHome{}, t.TempDir()
+	id := "-" + strings.Repeat("x", 21)
+	room := "--" + strings.Repeat("y", 41)
+	if r := h.hearth(t, dir, "accept", id, "--json"); r.code != 0 || object(t, r.out)["id"] != id {
+		t.Errorf("accept: %+v", r)
+	}
+	if r := h.hearth(t, dir, "--json", "group", "leave", room); r.code != 0 || object(t, r.out)["room"] != room {
+		t.Errorf("group leave: %+v", r)
+	}
+	if r := h.hearth(t, dir, "send", "bob", "hi", "--reply", room); r.code != 0 || h.last.Reply != room || h.last.Text != "hi" {
+		t.Errorf("send: %+v, %+v", r, h.last)
+	}
+}
+
 func TestWithoutAConnectionListsSaySo(t *testing.T) {
 	h := &fakeHome{fails: wire.Errorf(wire.Unreachable, "no connection")}
 	if r := h.hearth(t, t.TempDir(), "rooms", "--json"); r.code != 0 || r.out != "" || r.err == "" {

@@ -24,6 +24,7 @@ type fakeHome struct {
 
 	mu    sync.Mutex
 	sends int
+	last  core.SendOptions
 	opens int
 
 	lock sync.Mutex
@@ -84,6 +85,7 @@ func (h *fakeHome) Safety(context.Context, string) (core.Safety, error) {
 func (h *fakeHome) Send(ctx context.Context, o core.SendOptions) (core.Sent, error) {
 	h.mu.Lock()
 	h.sends++
+	h.last = o
 	h.mu.Unlock()
 	if h.hold != nil {
 		select {

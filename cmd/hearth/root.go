@@ -5,9 +5,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"hearth/wire"
 )
@@ -34,7 +37,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	a.json = slices.Contains(flags, "--json")
 
 	root := a.root()
-	root.SetArgs(args)
+	root.SetArgs(markIDs(args))
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
@@ -59,9 +62,39 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.home, "home", "", "the folder of your account (default $HEARTH_HOME or ~/.hearth)")
 	root.PersistentFlags().BoolVar(&a.json, "json", a.json, "one JSON object a line, for programs")
 	root.SetFlagErrorFunc(flagError)
+	root.PersistentPreRun = unmarkIDs
 	root.AddCommand(a.commands()...)
 	root.AddCommand(laterCommands()...)
 	return root
+}
+
+// idMark stands before an id that begins with a dash while flags are parsed; no
+// argument of a process can hold it. One id in 64 looks like a flag.
+const idMark = "\x00"
+
+// dashedID is an id in base64url, of 16 or 32 bytes, that begins with a dash.
+var dashedID = regexp.MustCompile(`^-([A-Za-z0-9_-]{21}|[A-Za-z0-9_-]{42})$`)
+
+func markIDs(args []string) []string {
+	marked := slices.Clone(args)
+	for i, arg := range marked {
+		if dashedID.MatchString(arg) {
+			marked[i] = idMark + arg
+		}
+	}
+	return marked
+}
+
+// unmarkIDs takes the marks out of a command's words and flags.
+func unmarkIDs(cmd *cobra.Command, args []string) {
+	for i := range args {
+		args[i] = strings.TrimPrefix(args[i], idMark)
+	}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if s, ok := strings.CutPrefix(f.Value.String(), idMark); ok {
+			f.Value.Set(s) // a text flag, which takes any value
+		}
+	})
 }
 
 // commands lists what this version can do, one file each.
