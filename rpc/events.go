@@ -105,6 +105,12 @@ func (c *conn) receive(ctx context.Context, m message, r *running) (Received, er
 		return result, leaving()
 	case life.Err() == nil && errors.Is(context.Cause(enough), errStayed) && (err == nil || errors.Is(err, context.Canceled)):
 		result.Fresh = <-caughtUp == nil
+		if result.Fresh {
+			// What came may have to be answered: an invitation by a link, say.
+			settled, cancel := context.WithTimeout(ctx, SendWait)
+			defer cancel()
+			c.server.core.Settle(settled)
+		}
 		return result, nil
 	}
 	return result, err

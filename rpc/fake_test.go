@@ -19,6 +19,8 @@ type fake struct {
 	groupAs core.GroupSettings
 	invites []time.Duration
 
+	settling time.Duration // how long what was done takes to be sent
+
 	offline bool          // CatchUp fails
 	hold    chan struct{} // Send waits for it, if not nil
 
@@ -36,6 +38,16 @@ func (f *fake) CatchUp(ctx context.Context) error {
 		return wire.Errorf(wire.Unreachable, "no connection")
 	}
 	return ctx.Err()
+}
+
+// Settle takes as long as f.settling says.
+func (f *fake) Settle(ctx context.Context) error {
+	select {
+	case <-time.After(f.settling):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (f *fake) Send(ctx context.Context, o core.SendOptions) (core.Sent, error) {

@@ -21,28 +21,28 @@ type call func(ctx context.Context, c Core, params json.RawMessage) (any, error)
 
 // methods is the whole API, beside recv (events.go), ack and cancel (conn.go).
 var methods = map[string]call{
-	"register":    method(register),
+	"register":    acting(register),
 	"whoami":      method(whoami),
-	"invite":      method(invite),
-	"contact.add": method(contactAdd),
+	"invite":      acting(invite),
+	"contact.add": acting(contactAdd),
 	"safety":      method(safety),
 
-	"send":     method(send),
+	"send":     acting(send),
 	"catch_up": method(catchUp),
 	"history":  method(history),
 
 	"requests": method(requests),
-	"accept":   method(accept),
-	"decline":  method(decline),
-	"block":    method(block),
-	"unblock":  method(unblock),
+	"accept":   acting(accept),
+	"decline":  acting(decline),
+	"block":    acting(block),
+	"unblock":  acting(unblock),
 
 	"rooms":        method(rooms),
-	"group.new":    method(groupNew),
-	"group.add":    method(groupAdd),
-	"group.remove": method(groupRemove),
-	"group.leave":  method(groupLeave),
-	"group.set":    method(groupSet),
+	"group.new":    acting(groupNew),
+	"group.add":    acting(groupAdd),
+	"group.remove": acting(groupRemove),
+	"group.leave":  acting(groupLeave),
+	"group.set":    acting(groupSet),
 }
 
 // method makes a call of a function with typed parameters.
@@ -54,6 +54,21 @@ func method[P, R any](f func(ctx context.Context, c Core, p P) (R, error)) call 
 		}
 		return f(ctx, c, p)
 	}
+}
+
+// acting is method for what sends something: it ends when that is sent, or
+// SendWait after it began. An invitation, a ratchet tree or an answer may be
+// under way longer than the call that made it.
+func acting[P, R any](f func(ctx context.Context, c Core, p P) (R, error)) call {
+	return method(func(ctx context.Context, c Core, p P) (R, error) {
+		settled, cancel := context.WithTimeout(ctx, SendWait)
+		defer cancel()
+		r, err := f(ctx, c, p)
+		if err == nil {
+			c.Settle(settled) // what is late goes by itself
+		}
+		return r, err
+	})
 }
 
 // readParams reads the parameters of a request; absent means empty.

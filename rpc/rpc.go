@@ -31,6 +31,8 @@ type Core interface {
 	// Receive gives out what has arrived even when ctx has ended; only then
 	// does it return, or when fn fails.
 	Receive(ctx context.Context, fn func(core.Event) error) error
+	// Settle waits until all that waits to be sent is, as far as it can be now.
+	Settle(ctx context.Context) error
 	History(ctx context.Context, room string, limit int) ([]core.Event, error)
 	Requests(ctx context.Context) ([]core.Request, error)
 	Accept(ctx context.Context, id string) (core.Answered, error)
@@ -58,8 +60,9 @@ const (
 
 // The waits of the contract.
 const (
-	// SendWait is how long send waits for its message to be sent, unless it is
-	// told otherwise; after that the message's state is queued.
+	// SendWait is how long a method that does something waits until that is
+	// sent, unless it is told otherwise. What is late goes by itself; a message's
+	// state then is queued.
 	SendWait = 10 * time.Second
 	// CatchUpWait is how long a method waits for the home to be up to date.
 	CatchUpWait = 10 * time.Second

@@ -197,6 +197,18 @@ func TestSendWaitsTenSecondsThenSaysQueued(t *testing.T) {
 	})
 }
 
+func TestAMethodEndsWhenWhatItDidIsSent(t *testing.T) {
+	for settling, want := range map[time.Duration]time.Duration{3 * time.Second: 3 * time.Second, time.Hour: SendWait} {
+		synctest.Test(t, func(t *testing.T) {
+			c := dial(t, NewServer(&fake{settling: settling}))
+			start := time.Now()
+			if err := c.Call(t.Context(), "invite", InviteParams{}, nil); err != nil || time.Since(start) != want {
+				t.Errorf("%v after %v, want nil after %v", err, time.Since(start), want)
+			}
+		})
+	}
+}
+
 func TestCancelEndsARequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{hold: make(chan struct{})}
