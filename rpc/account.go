@@ -18,8 +18,13 @@ func register(ctx context.Context, c Core, p RegisterParams) (core.Registered, e
 	if err := need("server", p.Server); err != nil {
 		return core.Registered{}, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, registerWait)
+	defer cancel()
 	return c.Register(ctx, core.RegisterOptions{Name: p.Name, Server: p.Server, Invite: p.Invite})
 }
+
+// registerWait bounds register: nothing of it can go on by itself.
+const registerWait = 30 * time.Second
 
 func whoami(_ context.Context, c Core, _ None) (core.Identity, error) { return c.Whoami() }
 

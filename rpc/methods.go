@@ -21,13 +21,13 @@ type call func(ctx context.Context, c Core, params json.RawMessage) (any, error)
 
 // methods is the whole API, beside recv (events.go), ack and cancel (conn.go).
 var methods = map[string]call{
-	"register":    acting(register),
+	"register":    settled(register),
 	"whoami":      method(whoami),
 	"invite":      acting(invite),
 	"contact.add": acting(contactAdd),
 	"safety":      method(safety),
 
-	"send":     acting(send),
+	"send":     settled(send),
 	"catch_up": method(catchUp),
 	"history":  method(history),
 
@@ -57,15 +57,24 @@ func method[P, R any](f func(ctx context.Context, c Core, p P) (R, error)) call 
 }
 
 // acting is method for what sends something: it ends when that is sent, or
-// SendWait after it began. An invitation, a ratchet tree or an answer may be
-// under way longer than the call that made it.
+// SendWait after it began. What is late goes by itself.
 func acting[P, R any](f func(ctx context.Context, c Core, p P) (R, error)) call {
+	return settled(func(ctx context.Context, c Core, p P) (R, error) {
+		ctx, cancel := context.WithTimeout(ctx, SendWait)
+		defer cancel()
+		return f(ctx, c, p)
+	})
+}
+
+// settled is acting for what sets its own bound. An invitation, a ratchet tree
+// or an answer may be under way longer than the call that made it.
+func settled[P, R any](f func(ctx context.Context, c Core, p P) (R, error)) call {
 	return method(func(ctx context.Context, c Core, p P) (R, error) {
-		settled, cancel := context.WithTimeout(ctx, SendWait)
+		settle, cancel := context.WithTimeout(ctx, SendWait)
 		defer cancel()
 		r, err := f(ctx, c, p)
 		if err == nil {
-			c.Settle(settled) // what is late goes by itself
+			c.Settle(settle)
 		}
 		return r, err
 	})
