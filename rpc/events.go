@@ -109,7 +109,7 @@ func (c *conn) receive(ctx context.Context, m message, r *running) (Received, er
 			// What came may have to be answered: an invitation by a link, say.
 			settled, cancel := context.WithTimeout(ctx, SendWait)
 			defer cancel()
-			c.server.core.Flush(settled)
+			c.server.core.Settle(settled)
 		}
 		return result, nil
 	}

@@ -40,8 +40,8 @@ func (f *fake) CatchUp(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Flush takes as long as f.settling says.
-func (f *fake) Flush(ctx context.Context) error {
+// Settle takes as long as f.settling says.
+func (f *fake) Settle(ctx context.Context) error {
 	select {
 	case <-time.After(f.settling):
 		return nil

@@ -74,7 +74,7 @@ func settled[P, R any](f func(ctx context.Context, c Core, p P) (R, error)) call
 		defer cancel()
 		r, err := f(ctx, c, p)
 		if err == nil {
-			c.Flush(settle)
+			c.Settle(settle)
 		}
 		return r, err
 	})

@@ -98,7 +98,7 @@ func (h *fakeHome) Send(ctx context.Context, o core.SendOptions) (core.Sent, err
 
 func (h *fakeHome) CatchUp(ctx context.Context) error { return h.fails }
 
-func (h *fakeHome) Flush(ctx context.Context) error { return nil }
+func (h *fakeHome) Settle(ctx context.Context) error { return nil }
 
 func (h *fakeHome) Receive(ctx context.Context, fn func(core.Event) error) error {
 	for h.given < len(h.events) {
