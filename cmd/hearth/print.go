@@ -53,7 +53,7 @@ func table(w io.Writer, rows ...[]string) {
 	for _, r := range rows {
 		fmt.Fprintln(t, strings.Join(r, "\t"))
 	}
-	t.Settle()
+	t.Flush()
 }
 
 // fact is a table of facts: those with an empty value are left out.
