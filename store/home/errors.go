@@ -37,8 +37,11 @@ func dbError(step string, err error) error {
 		case sqlite3.SQLITE_FULL:
 			return fmt.Errorf("%s: %w", step, errFull)
 		case sqlite3.SQLITE_IOERR:
-			if e.Code() == sqlite3.SQLITE_IOERR_SHORT_READ {
+			switch e.Code() {
+			case sqlite3.SQLITE_IOERR_SHORT_READ:
 				return damaged(err)
+			case sqlite3.SQLITE_IOERR_SHMSIZE: // no room for the log's index
+				return fmt.Errorf("%s: %w", step, errFull)
 			}
 		case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
 			return fmt.Errorf("%s: %w", step, denied())
