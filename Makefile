@@ -45,7 +45,7 @@ test: node check wasm
 	$(GO) test -timeout 20m ./...
 
 soak: node
-	HEARTH_CHECKS=all $(GO) test -count=1 -timeout 2h -v -run '^TestEveryCheckMatters$$' ./hearthtest
+	HEARTH_CHECKS=all $(GO) test -count=1 -timeout 2h -v -run '^TestEveryCheckMatters$$' ./hearthtest ./core
 	HEARTH_PEER_OPS=10000 $(GO) test -count=1 -timeout 12h -v -run '^TestHistory$$' ./mls/peertest
 
 bench: build node

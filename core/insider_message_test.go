@@ -214,7 +214,7 @@ var messageDeviations = []hearthtest.Deviation{
 		stays(st, m)
 	}, notOwn, edit("core/leave.go", "if err != nil || convID(st.Conversation) != r.Conv {", "if err != nil {"),
 		edit("core/roster/judge.go", "if s.conversation != v.before.state.ID {", "if false {"),
-		edit("core/roster/rights.go", "if !e.names(l.Hash) {", "if false {")),
+		named),
 
 	deviation("a removed member stays", func(st *stage) {
 		m := turn(st, st.Carol, st.Group)

@@ -3,7 +3,8 @@
 // testing/synctest bubble where a month passes in milliseconds.
 //
 // Start with Run and World; net.go is where an evil server or network lives,
-// insider.go is an evil member.
+// deviation.go plays attacks; the evil member is in the tests of package core,
+// which know what a client holds.
 package hearthtest
 
 import (
