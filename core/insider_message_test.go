@@ -127,7 +127,7 @@ var messageDeviations = []hearthtest.Deviation{
 		if got, err := st.Alice.Client.SeatOf(st.Group, m.Group.OwnLeaf()); err != nil || got == seat {
 			st.T.Errorf("alice takes the old announcement for a new one: %v", err)
 		}
-	}, edit("core/message.go", "if !fresh {\n\t\t\treturn true, nil\n\t\t}\n\t\treturn s.hearAnnouncement", "return s.hearAnnouncement")),
+	}, edit("core/message.go", "if !fresh {", "if !fresh && e.Count > 1<<60 {")),
 
 	deviation("a message under another log's commit", func(st *stage) {
 		m := turn(st, st.Carol, st.Group)
@@ -185,7 +185,7 @@ var messageDeviations = []hearthtest.Deviation{
 			m.must(err)
 			return seat
 		}, st.Bob)
-	}, edit("core/message.go", "mls.LeafIndex(i) != from.Index {", "false {")),
+	}, edit("core/message.go", "mls.LeafIndex(i) != from.Index {", "mls.LeafIndex(i) == 1<<30 {")),
 
 	deviation("the seat of whoever removes announced", func(st *stage) {
 		theft(st, func(m *insider) wire.SeatID {
