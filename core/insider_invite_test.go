@@ -173,6 +173,11 @@ var inviteDeviations = []hearthtest.Deviation{
 
 	trap("a tree that is not the group's", func(f *founding, m, frank *insider) {
 		f.put(frank.chain, roster.RoleMember)
+		// Carol before erin, so that frank takes the place beside her, and no
+		// path leads elsewhere.
+		carol, chain, _ := m.claim("carol")
+		f.put(chain, roster.RoleMember)
+		f.add = []*mls.KeyPackage{carol, f.kp}
 		kp, _, err := mls.NewKeyPackage(core.Suite, frank.member, mls.Lifetime{NotAfter: 1 << 40}, nil)
 		m.must(err)
 		f.tree = func(t *letter.Tree, g *mls.Group) {
