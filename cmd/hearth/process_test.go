@@ -8,6 +8,7 @@ import (
 	"net"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -102,8 +103,9 @@ func (s *serverProcess) url() string { return "http://" + s.at }
 // bot is "hearth rpc" as a process of its own, which can be killed.
 type bot struct {
 	*rpc.Client
-	cmd  *exec.Cmd
-	errs bytes.Buffer
+	cmd    *exec.Cmd
+	errs   bytes.Buffer
+	killed sync.Once
 }
 
 func startBot(t *testing.T, home string) *bot {
@@ -127,12 +129,13 @@ func startBot(t *testing.T, home string) *bot {
 	return b
 }
 
-// kill ends the process with SIGKILL. It may be called again.
+// kill ends the process with SIGKILL and waits for it. It may be called again,
+// and at the same time.
 func (b *bot) kill() {
-	if b.cmd.ProcessState == nil {
+	b.killed.Do(func() {
 		b.cmd.Process.Kill()
 		b.cmd.Wait() // killed: no error to look at
-	}
+	})
 }
 
 // pipes are the two ends of a process's streams.
