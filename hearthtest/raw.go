@@ -34,9 +34,19 @@ func (w *World) Raw(name string) *Raw {
 func (r *Raw) Close() { r.conn.Close() }
 
 // Ask sends a request and reads its answer into v; nil: the answer says
-// nothing. What the server refuses is a *wire.Error.
+// nothing. What the server refuses is a *wire.Error. Where it says that it
+// failed, it is asked once more, as a client would.
 func (r *Raw) Ask(op wire.Op, body, v any) error {
 	r.w.T.Helper()
+	err := r.ask(op, body, v)
+	if isCode(err, wire.Internal) {
+		r.w.T.Logf("the server failed and is asked again: %v", err)
+		err = r.ask(op, body, v)
+	}
+	return err
+}
+
+func (r *Raw) ask(op wire.Op, body, v any) error {
 	if v == nil {
 		v = new(wire.Nothing)
 	}
