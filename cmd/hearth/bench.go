@@ -2,65 +2,106 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"hearth/server"
 	"hearth/server/bench"
+	"hearth/wire"
 )
 
 func (a *app) benchCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "bench", Short: "Measure a server", Args: cobra.ArbitraryArgs, RunE: needsSubcommand}
 	var o bench.Options
-	cmd := &cobra.Command{
-		Use:   "bench idle|deliver|offline|group",
-		Short: "Load a server of this machine and measure it",
-		Args:  exactly(1, "NAME: idle, deliver, offline or group"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Bench = args[0]
-			o.Start = a.startBenchServer
-			r, err := bench.Run(cmd.Context(), o)
-			if err != nil {
-				return err
-			}
-			a.json = true // its fields are the contract; there is no other form
-			return show(a, r, func(io.Writer, *bench.Result) {})
-		},
+	cmd.PersistentFlags().IntVar(&o.Seconds, "seconds", 5, "how long each run posts")
+	cmd.PersistentFlags().IntVar(&o.Runs, "runs", 1, "how many runs; the median one is reported")
+	cmd.PersistentFlags().StringVar(&o.Server, "server", "", "a server on this machine (default one of its own, in a temporary folder)")
+
+	add := func(name, short string) *cobra.Command {
+		c := &cobra.Command{Use: name, Short: short, Args: exactly(0, ""), RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Bench = name
+			return a.bench(cmd.Context(), o)
+		}}
+		cmd.AddCommand(c)
+		return c
 	}
-	f := cmd.Flags()
-	f.IntVar(&o.Seconds, "seconds", 5, "how long each run posts")
-	f.IntVar(&o.Runs, "runs", 1, "how many runs; the median one is shown")
-	f.StringVar(&o.Server, "server", "", "a server of this machine (default: one of its own, in a temporary folder)")
-	f.IntVar(&o.Connections, "connections", 1000, "connections of idle")
-	f.IntVar(&o.Seats, "seats", 0, "seats of a connection of idle (default 5), or of the room of group (default 200)")
-	f.IntVar(&o.Pairs, "pairs", 32, "rooms of two of deliver and offline")
-	f.IntVar(&o.Bytes, "bytes", 1024, "bytes of a payload")
-	f.IntVar(&o.Outstanding, "outstanding", 8, "posts under way for each sender")
-	f.BoolVar(&o.Receipts, "receipts", false, "let receivers send receipts")
-	cmd.AddCommand(a.benchServerCommand())
+	idle := add("idle", "Connections that do nothing")
+	idle.Flags().IntVar(&o.Connections, "connections", 1000, "how many")
+	deliver := add("deliver", "From senders to receivers who are there")
+	offline := add("offline", "Storing for receivers who are away, and their fetching")
+	for _, c := range []*cobra.Command{deliver, offline} {
+		c.Flags().IntVar(&o.Pairs, "pairs", 32, "rooms of two")
+		c.Flags().IntVar(&o.Bytes, "bytes", 1024, "the size of a payload")
+		c.Flags().IntVar(&o.Outstanding, "outstanding", 8, "posts of one sender under way")
+	}
+	deliver.Flags().BoolVar(&o.Receipts, "receipts", false, "receivers answer with receipts")
+	group := add("group", "One room with many seats")
+	// Two commands, two defaults: each writes its own into the flag's variable.
+	var idleSeats, groupSeats int
+	idle.Flags().IntVar(&idleSeats, "seats", 5, "seats of each connection")
+	group.Flags().IntVar(&groupSeats, "seats", 200, "seats of the room")
+	idle.PreRun = func(*cobra.Command, []string) { o.Seats = idleSeats }
+	group.PreRun = func(*cobra.Command, []string) { o.Seats = groupSeats }
+
+	cmd.AddCommand(&cobra.Command{Use: benchServer + " DIR", Hidden: true, Args: exactly(1, "a DIR"), RunE: func(cmd *cobra.Command, args []string) error {
+		return server.ServeBench(cmd.Context(), args[0], a.in, a.out)
+	}})
 	return cmd
 }
 
-// benchServerCommand is what bench starts: the server in a process of its own,
-// so that its use of the machine is told apart.
-func (a *app) benchServerCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:    "server DIR",
-		Hidden: true,
-		Args:   exactly(1, "DIR"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return server.ServeBench(cmd.Context(), args[0], a.in, a.out)
-		},
+// benchServer is the command with which a bench starts its server, so that the
+// two are told apart.
+const benchServer = "its-server"
+
+func (a *app) bench(ctx context.Context, o bench.Options) error {
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
 	}
+	if o.Server != "" {
+		if _, err := serverURL(o.Server); err != nil {
+			return err
+		}
+	}
+	o.Start = func(ctx context.Context) (*bench.Process, error) {
+		return bench.StartCommand(func(dir string) *exec.Cmd {
+			cmd := exec.CommandContext(ctx, program, "bench", benchServer, dir)
+			cmd.Args[0] = os.Args[0]
+			return cmd
+		})
+	}
+	r, err := bench.Run(ctx, o)
+	if err != nil {
+		return err
+	}
+	return show(a, r, benchWords)
 }
 
-func (a *app) startBenchServer(context.Context) (*bench.Process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
+// benchWords lays out a result as a table of its fields.
+func benchWords(w io.Writer, r *bench.Result) {
+	b, err := json.Marshal(r)
+	var fields map[string]any
+	if err == nil {
+		err = json.Unmarshal(b, &fields)
 	}
-	return bench.StartCommand(func(dir string) *exec.Cmd { return exec.Command(self, "bench", "server", dir) })
+	if err != nil {
+		fmt.Fprintln(w, wire.ErrInternal.Message)
+		return
+	}
+	var names []string
+	for name := range fields {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var pairs []string
+	for _, name := range names {
+		pairs = append(pairs, name, fmt.Sprint(fields[name]))
+	}
+	facts(w, pairs...)
 }

@@ -106,7 +106,7 @@ func (a *app) commands() []*cobra.Command {
 		a.requestsCommand(), a.acceptCommand(), a.declineCommand(), a.blockCommand(), a.unblockCommand(),
 		a.roomsCommand(), a.groupCommand(),
 		a.daemonCommand(), a.rpcCommand(),
-		a.serveCommand(), a.adminCommand(), a.benchCommand(),
+		a.serveCommand(), a.adminCommand(), a.benchCommand(), a.benchCommand(),
 	}
 }
 
