@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -157,4 +159,32 @@ func TestClientKilledWhileItSends(t *testing.T) {
 	if !slices.Equal(known, taken) {
 		t.Errorf("arrived %q, want %q, each once and in order", known, taken)
 	}
+}
+
+func TestSIGTERMEndsInOrder(t *testing.T) {
+	s := startServer(t)
+	home := filepath.Join(t.TempDir(), "home")
+	process(t, "--home", home, "register", "alice", "--server", s.url())
+	daemon := exec.Command("hearth", "--home", home, "daemon")
+	if err := daemon.Start(); err != nil {
+		t.Fatal(err)
+	}
+	at, err := socketPath(home, homeSocket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := answers("unix", at); err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range map[string]*exec.Cmd{"daemon": daemon, "serve": s.running} {
+		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Wait(); err != nil {
+			t.Errorf("%s ended with %v, want exit 0", name, err)
+		}
+	}
+	s.running = nil
+	s.start() // what it left can be served again
+	process(t, "--home", home, "requests")
 }
