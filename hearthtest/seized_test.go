@@ -176,7 +176,7 @@ func accountsAndRoomsApart(t *testing.T, when, dir string, st *Stage, o *overhea
 		if err != nil {
 			t.Fatal(err)
 		}
-		accounts = append(accounts, id[:], []byte(p.Name))
+		accounts = append(accounts, id[:], []byte(me.Handle))
 	}
 	filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

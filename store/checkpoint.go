@@ -255,8 +255,17 @@ func (r *Rooms) truncateWAL(ctx context.Context, conn *sql.Conn) error {
 			return err
 		}
 	}
+	// Waiting for readers here would keep the next checkpoint waiting, and all
+	// who write.
+	if _, err := conn.ExecContext(ctx, `PRAGMA busy_timeout = 50`); err != nil {
+		return err
+	}
 	var busy, log, done int
-	if err := conn.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &log, &done); err != nil {
+	err := conn.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &log, &done)
+	if _, back := conn.ExecContext(ctx, `PRAGMA busy_timeout = 10000`); err == nil {
+		err = back
+	}
+	if err != nil {
 		return err
 	}
 	if r.logKept = busy != 0; r.logKept {

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"hearth/wire"
 )
@@ -47,7 +46,7 @@ type journal struct {
 	dir  string
 	step Step
 
-	mu      sync.Mutex
+	mu      gate     // held over a write, so that a checkpoint waits for it
 	f       *os.File // nil until the first batch after a rotation
 	segment uint64   // of f, or the one to come
 	size    int64    // of f, all of it synced

@@ -15,7 +15,7 @@ import (
 func segmentOf(t testing.TB, batches ...[]*record) (b []byte, ends []int) {
 	t.Helper()
 	dir := t.TempDir()
-	j := &journal{dir: dir, step: plainStep, segment: 1}
+	j := &journal{mu: newGate(), dir: dir, step: plainStep, segment: 1}
 	ends = append(ends, segmentHeader)
 	for _, recs := range batches {
 		var buf []byte
@@ -123,7 +123,7 @@ func TestDamageIsToldFromATornTail(t *testing.T) {
 }
 
 func TestSegmentsAreRemovedThroughTheirCheckpoint(t *testing.T) {
-	j := &journal{dir: t.TempDir(), step: plainStep, segment: 1}
+	j := &journal{mu: newGate(), dir: t.TempDir(), step: plainStep, segment: 1}
 	for range 3 {
 		if err := j.append(appendRecord(nil, &record{Op: opAppend})); err != nil {
 			t.Fatal(err)

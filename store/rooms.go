@@ -117,7 +117,7 @@ func OpenRooms(ctx context.Context, cfg Config) (*Rooms, error) {
 	}
 	r := &Rooms{
 		cfg: cfg, db: db, write: newGate(), rooms: map[wire.RoomID]*room{}, wake: make(chan struct{}, 1), applied: make(chan struct{}, 1),
-		j: &journal{dir: jdir, step: cfg.Step, segment: 1}, budgets: newBudgets(),
+		j: &journal{mu: newGate(), dir: jdir, step: cfg.Step, segment: 1}, budgets: newBudgets(),
 	}
 	r.queue.ready = make(chan struct{}, 1)
 	if err := r.recover(ctx); err != nil {

@@ -59,19 +59,27 @@ func plainStep(_ string, do func() error) error { return do() }
 // openSQLite opens the database at path with at most conns connections and
 // brings an empty one to schema.
 func openSQLite(ctx context.Context, path string, conns int, schema string, version int) (*sql.DB, error) {
-	// auto_vacuum must come before journal_mode in a new file: set later it is
-	// silently ignored.
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=auto_vacuum(2)&_pragma=journal_mode(WAL)"+
-		"&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_pragma=foreign_keys(0)&_pragma=temp_store(2)&_pragma=cache_size(-2000)&_txlock=immediate")
+	const always = "?_pragma=busy_timeout(10000)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)" +
+		"&_pragma=foreign_keys(0)&_pragma=temp_store(2)&_pragma=cache_size(-2000)&_txlock=immediate"
+	// The file's own settings are made once, by a connection of its own: auto_vacuum
+	// takes the write lock even where it changes nothing, and a reader must never
+	// wait for the writer. It must come before journal_mode in a new file: set
+	// later it is silently ignored.
+	once, err := sql.Open("sqlite", "file:"+path+always+"&_pragma=auto_vacuum(2)&_pragma=journal_mode(WAL)")
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	once.SetMaxOpenConns(1)
+	err = migrate(ctx, once, schema, version)
+	if err = errors.Join(err, once.Close()); err != nil {
+		return nil, asWire(fmt.Errorf("open the database %s: %w", filepath.Base(path), err))
+	}
+	db, err := sql.Open("sqlite", "file:"+path+always)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
-	if err := migrate(ctx, db, schema, version); err != nil {
-		db.Close()
-		return nil, asWire(fmt.Errorf("open the database %s: %w", filepath.Base(path), err))
-	}
 	return db, nil
 }
 
