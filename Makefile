@@ -42,7 +42,7 @@ wasm:
 		if [ -n "$$bad" ]; then echo "core and rpc must not reach, in a browser:"; echo "$$bad"; exit 1; fi
 
 test: node check wasm
-	$(GO) test -timeout 20m ./...
+	HEARTH_FULL=1 $(GO) test -timeout 20m ./...
 
 soak: node
 	HEARTH_CHECKS=all $(GO) test -count=1 -timeout 2h -v -run '^TestEveryCheckMatters$$' ./hearthtest ./core

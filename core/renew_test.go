@@ -147,8 +147,8 @@ func TestLapsed(t *testing.T) {
 // TestAllCommitAtOnce: commits compete, one wins each epoch, the others rebase.
 func TestAllCommitAtOnce(t *testing.T) {
 	people, rounds := 16, 50
-	if testing.Short() {
-		people, rounds = 5, 3
+	if !full() {
+		people, rounds = 8, 5
 	}
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)

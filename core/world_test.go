@@ -264,3 +264,7 @@ func (h *home) accept() string {
 
 // bubble runs a test in a bubble of fake time.
 func bubble(t *testing.T, f func(t *testing.T)) { synctest.Test(t, f) }
+
+// full says that the long tests run whole, as make test and CI have them; go
+// test alone takes slices of them.
+func full() bool { return os.Getenv("CI") == "true" || os.Getenv("HEARTH_FULL") != "" }
