@@ -148,6 +148,9 @@ func (rm *room) removeSeats(ids []wire.SeatID) {
 		rm.seatsGone = append(rm.seatsGone, s.key)
 		for _, w := range rm.watchers {
 			if w.seat == s.id {
+				if w.code == "" {
+					w.rest, w.restFrom = slices.Clone(rm.tail), rm.tailFrom
+				}
 				w.end(rm.head, wire.Denied)
 			}
 		}

@@ -233,9 +233,11 @@ func (rm *room) class(id wire.ClassID) *class {
 func (rm *room) bytes() int64 { return rm.storedB + rm.tailB }
 
 // after returns the tail's entries with a number above n.
-func (rm *room) after(n wire.Number) []*entry {
-	i := sort.Search(len(rm.tail), func(i int) bool { return rm.tail[i].number > n })
-	return rm.tail[i:]
+func (rm *room) after(n wire.Number) []*entry { return after(rm.tail, n) }
+
+func after(tail []*entry, n wire.Number) []*entry {
+	i := sort.Search(len(tail), func(i int) bool { return tail[i].number > n })
+	return tail[i:]
 }
 
 // indexFrom is the length from which a tail has an index.

@@ -19,7 +19,11 @@ type OpenSeat struct {
 	seat  wire.SeatID
 	code  wire.Code   // why it has ended; "" while it goes on
 	endAt wire.Number // what is still read before the end
-	done  bool
+	// rest is, for a seat that was removed, what it may still read: it holds
+	// nothing back any more, and the others may acknowledge before it has read.
+	rest     []*entry
+	restFrom wire.Number
+	done     bool
 
 	// Tag is the owner's, to tell which of its seats this is.
 	Tag any
@@ -126,10 +130,13 @@ func (o *OpenSeat) Read(ctx context.Context, n wire.Number, max, bytes int) (Rea
 	}
 	out := Reading{Head: limit, Ended: code}
 	now := o.rooms.cfg.Now().Unix()
-	tailFrom, stored := o.rm.tailFrom, o.rm.stored > 0
+	from, tailFrom, stored := o.rm.tail, o.rm.tailFrom, o.rm.stored > 0
+	if o.rest != nil {
+		from, tailFrom = o.rest, o.restFrom
+	}
 	var tail []*entry
 	if limit > n {
-		tail = o.rm.after(limitLow(n, tailFrom))
+		tail = after(from, limitLow(n, tailFrom))
 		tail = slices.Clone(tail[:min(len(tail), max)])
 	}
 	o.rm.mu.Unlock()

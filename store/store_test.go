@@ -260,3 +260,35 @@ func TestNothingIsReportedBeforeItIsSynced(t *testing.T) {
 		}
 	})
 }
+
+// A removed seat holds nothing back, and still reads through its removal: so that
+// its device learns from the log that it was taken out, not from a closed door.
+func TestRemovedSeatReadsItsRemoval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := run(t, testConfig(t.TempDir()))
+		rm := s.room(2)
+		stays, _ := s.open(rm, 0)
+		defer stays.Close()
+		goes, _ := s.open(rm, 1)
+		defer goes.Close()
+		if _, err := s.post(rm, "before"); err != nil {
+			t.Fatal(err)
+		}
+		hash := wire.NewSecret().Hash()
+		_, err := wait(func(d Done) {
+			s.Commit(context.Background(), &wire.RoomCommit{Room: rm.id, Epoch: 1, Seat: rm.seats[0], SeatSecret: rm.secrets[0], Token: rm.token,
+				Payload: []byte("removal"), NewHash: hash, Remove: rm.seats[1:]}, d)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stays.Ack(3, wire.Secret{}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute) // checkpoints forget what is acknowledged
+		r, err := goes.Read(t.Context(), 1, 10, 10000)
+		if err != nil || len(r.Events) != 2 || r.Events[0].Tail == nil || r.Events[1].Tail == nil || r.Ended != wire.Denied {
+			t.Errorf("got %d events, ended %q, %v; want both entries, then denied", len(r.Events), r.Ended, err)
+		}
+	})
+}
