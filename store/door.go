@@ -184,6 +184,10 @@ func (r *Rooms) Claim(ctx context.Context, req *wire.DoorClaim, done func(wire.D
 		done(wire.DoorClaimed{}, wire.ErrDenied)
 		return
 	}
+	if c.Uses > 0 && c.used >= c.Uses {
+		done(wire.DoorClaimed{}, wire.ErrFull) // nothing could be posted with it
+		return
+	}
 	p := rm.nextPackage()
 	// A class may drain a door only as far as its own quota allows in a day.
 	if p == nil || !r.budgets.take(budgetClaim, append(rm.id[:8:8], c.ID[:]...), max(16, 4*int(c.Quota)), dayLength, r.cfg.Now()) {
