@@ -27,7 +27,7 @@ func groupOf(t *testing.T, name string, homes ...*home) (room string) {
 		}
 		h.accept()
 	}
-	time.Sleep(time.Minute) // the members' handles are asked for one by one
+	time.Sleep(time.Minute) // the card with the members' names arrives
 	synctest.Wait()
 	return g.Room
 }
