@@ -46,6 +46,8 @@ type Client struct {
 	vault *vault.Vault
 	crew  *crew
 	net   *network
+	// opened is when the home was opened, by the clock that connections use.
+	opened time.Time
 
 	registering sync.Mutex // one registration at a time
 	receiving   sync.Mutex // one Receive at a time
@@ -102,7 +104,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		cfg: cfg, vault: v, crew: &crew{},
+		cfg: cfg, vault: v, crew: &crew{}, opened: time.Now(),
 		groups:  make(map[wire.RoomID]*mls.Group),
 		rosters: make(map[wire.RoomID]*roster.Roster),
 		readers: make(map[wire.RoomID]*reader),

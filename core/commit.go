@@ -292,8 +292,8 @@ func (s *step) ownCommit(r *room, cv *conversation, g *mls.Group, sg *saga, numb
 	s.then(func() { delete(s.c.posted[id], sagaSent); s.c.wakeRoom(id) })
 	s.del(sagaName(r.ID))
 	if len(sg.Welcomes) > 0 {
-		r.Next++
-		s.put(vault.Numbered(deliveryName(r.ID), r.Next), delivery{N: r.Next, Room: r.ID, Server: r.Server,
+		n := sg.Plan.N // it is as old as what brought it about
+		s.put(vault.Numbered(deliveryName(r.ID), n), delivery{N: n, Room: r.ID, Server: r.Server,
 			Blob: sg.Blob, BlobID: sg.BlobID, Welcomes: sg.Welcomes})
 		s.then(func() { s.c.wakeDelivery(id) })
 	}

@@ -133,7 +133,7 @@ func (c *Client) AddContact(ctx context.Context, link string) (Contact, error) {
 		return out, err
 	}
 	id := convID(roster.DirectID(me.ID, p.Account))
-	err = c.wait(ctx, func(s *step) (bool, error) { return s.delivered(id) })
+	err = c.wait(ctx, func(s *step) (bool, error) { return s.delivered(id, use.at) })
 	if err != nil && ctx.Err() == nil {
 		return out, err
 	}
@@ -152,8 +152,8 @@ func (s *step) verified(id wire.AccountID) error {
 }
 
 // delivered reports whether a conversation's room stands and its invitations
-// have left.
-func (s *step) delivered(id convID) (bool, error) {
+// have left for these doors.
+func (s *step) delivered(id convID, doors []address) (bool, error) {
 	cv, err := s.conv(id)
 	if err != nil || cv == nil {
 		return false, err
@@ -162,16 +162,11 @@ func (s *step) delivered(id convID) (bool, error) {
 	if err != nil || r == nil || r.State == roomFounding {
 		return false, err
 	}
-	waits := false
-	err = s.scan(deliveryName(cv.Room), func(string, []byte) (bool, error) {
-		waits = true
-		return false, nil
-	})
-	if err == nil && !waits {
-		err = s.scan("parcel", func(string, []byte) (bool, error) {
-			waits = true
-			return false, nil
-		})
+	waits, err := s.anyBehind(deliveryName(cv.Room), 0)
+	for _, d := range doors {
+		if err == nil && !waits {
+			waits, err = s.anyBehind(parcelsName(d.ID), 0)
+		}
 	}
 	return !waits, err
 }

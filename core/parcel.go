@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"hearth/core/vault"
 	"hearth/wire"
 )
 
@@ -14,7 +13,7 @@ import (
 func (c *Client) wakeParcels(id wire.RoomID) {
 	c.poke(queueID{doorQueue, id}, func(ctx context.Context) (act action, err error) {
 		err = c.look(ctx, func(s *step) error {
-			return s.scan(vault.Name("parcel", b64(id[:])), func(name string, b []byte) (bool, error) {
+			return s.scan(parcelsName(id), func(name string, b []byte) (bool, error) {
 				var p parcel
 				if err := decodeRecord(b, &p); err != nil {
 					return false, err

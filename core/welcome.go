@@ -145,10 +145,12 @@ func (s *step) ship(p parcel) error {
 	}
 	n++
 	s.put(name, n)
-	s.putUntil(vault.Numbered(vault.Name("parcel", b64(p.To.ID[:])), n), p, p.Until)
+	s.putUntil(vault.Numbered(parcelsName(p.To.ID), n), p, p.Until)
 	id := p.To.ID
 	s.then(func() { s.c.wakeParcels(id) })
 	return nil
 }
+
+func parcelsName(id wire.RoomID) string { return vault.Name("parcel", b64(id[:])) }
 
 func shelfName(id wire.RoomID) string { return vault.Name("parcels", b64(id[:])) }

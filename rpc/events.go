@@ -74,6 +74,7 @@ func (c *conn) receive(ctx context.Context, m message, r *running) (Received, er
 		}
 	}()
 
+	settle := c.server.core.Begin()
 	var result Received
 	caughtUp := make(chan error, 1)
 	go func() {
@@ -109,7 +110,7 @@ func (c *conn) receive(ctx context.Context, m message, r *running) (Received, er
 			// What came may have to be answered: an invitation by a link, say.
 			settled, cancel := context.WithTimeout(ctx, SendWait)
 			defer cancel()
-			c.server.core.Settle(settled)
+			settle(settled)
 		}
 		return result, nil
 	}

@@ -40,13 +40,15 @@ func (f *fake) CatchUp(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Settle takes as long as f.settling says.
-func (f *fake) Settle(ctx context.Context) error {
-	select {
-	case <-time.After(f.settling):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+// Begin: to settle takes as long as f.settling says.
+func (f *fake) Begin() func(context.Context) error {
+	return func(ctx context.Context) error {
+		select {
+		case <-time.After(f.settling):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 

@@ -70,11 +70,12 @@ func acting[P, R any](f func(ctx context.Context, c Core, p P) (R, error)) call 
 // or an answer may be under way longer than the call that made it.
 func settled[P, R any](f func(ctx context.Context, c Core, p P) (R, error)) call {
 	return method(func(ctx context.Context, c Core, p P) (R, error) {
-		settle, cancel := context.WithTimeout(ctx, SendWait)
+		bound, cancel := context.WithTimeout(ctx, SendWait)
 		defer cancel()
+		settle := c.Begin()
 		r, err := f(ctx, c, p)
 		if err == nil {
-			c.Settle(settle)
+			settle(bound)
 		}
 		return r, err
 	})

@@ -31,8 +31,9 @@ type Core interface {
 	// Receive gives out what has arrived even when ctx has ended; only then
 	// does it return, or when fn fails.
 	Receive(ctx context.Context, fn func(core.Event) error) error
-	// Settle waits until all that waits to be sent is, as far as it can be now.
-	Settle(ctx context.Context) error
+	// Begin notes what waits to be sent already; what it returns waits until all
+	// that came since is sent.
+	Begin() (settle func(ctx context.Context) error)
 	History(ctx context.Context, room string, limit int) ([]core.Event, error)
 	Requests(ctx context.Context) ([]core.Request, error)
 	Accept(ctx context.Context, id string) (core.Answered, error)

@@ -98,7 +98,9 @@ func (h *fakeHome) Send(ctx context.Context, o core.SendOptions) (core.Sent, err
 
 func (h *fakeHome) CatchUp(ctx context.Context) error { return h.fails }
 
-func (h *fakeHome) Settle(ctx context.Context) error { return nil }
+func (h *fakeHome) Begin() func(context.Context) error {
+	return func(context.Context) error { return nil }
+}
 
 func (h *fakeHome) Receive(ctx context.Context, fn func(core.Event) error) error {
 	for h.given < len(h.events) {
