@@ -121,10 +121,13 @@ const (
 	KindSelf   = "self"
 )
 
+// KindJoin is the kind of a request by somebody who followed a group's link.
+const KindJoin = "join"
+
 // Request is a first contact that waits for an answer.
 type Request struct {
 	ID      string     `json:"id"`
-	Kind    string     `json:"kind"` // direct or group
+	Kind    string     `json:"kind"` // direct, group or join
 	From    string     `json:"from"`
 	Account string     `json:"account"`
 	Room    string     `json:"room"`
@@ -196,6 +199,19 @@ type Changed struct {
 	Changed []string  `json:"changed"`
 	Skipped []Skipped `json:"skipped"`
 	Epoch   uint64    `json:"epoch"`
+}
+
+// The states of Joined.
+const (
+	JoinAsked  = "asked"  // whoever made the link has not let us in yet
+	JoinJoined = "joined" // we are in
+)
+
+// Joined answers GroupJoin; Room and Name are known once we are in.
+type Joined struct {
+	Room  string `json:"room,omitempty"`
+	Name  string `json:"name,omitempty"`
+	State string `json:"state"`
 }
 
 // Left answers GroupLeave.

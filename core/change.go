@@ -66,9 +66,15 @@ func (s *step) tellChange(r *room, cv *conversation, before, after *roster.Roste
 		h := happening{Type: EventLeft, At: now, Account: m.Account, Until: until}
 		if by != m.Account && !s.leftBySelf(ch, m.Account) {
 			h.By = by
+			s.putUntil(outcastName(cv.ID, m.Account), true, s.c.now().Add(outcastKept).Unix())
 		}
 		if _, err := s.record(cv, h); err != nil {
 			return err
+		}
+	}
+	for _, m := range st.Members {
+		if roleOf(before, m.Account) == 0 {
+			s.del(outcastName(cv.ID, m.Account)) // whoever may, has let them in again
 		}
 	}
 	old := before.State()

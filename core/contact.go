@@ -14,6 +14,12 @@ var errYou = &wire.Error{Code: wire.BadInput, Message: "that is you", Next: "nam
 // Invite makes a link that reaches this account: a class of its own at the
 // private door. uses 0: no limit; expire 0: no end.
 func (c *Client) Invite(ctx context.Context, uses int, expire time.Duration) (Invitation, error) {
+	return c.newLink(ctx, newDoorClass(forLink), uses, expire)
+}
+
+// newLink opens a class of the private door and returns the link that carries
+// its key.
+func (c *Client) newLink(ctx context.Context, class doorClass, uses int, expire time.Duration) (Invitation, error) {
 	if uses < 0 || uses > 1<<20 || expire < 0 {
 		return Invitation{}, wire.Errorf(wire.BadInput, "uses and expiry cannot be negative")
 	}
@@ -21,7 +27,6 @@ func (c *Client) Invite(ctx context.Context, uses int, expire time.Duration) (In
 	if err != nil {
 		return Invitation{}, err
 	}
-	class := newDoorClass(forLink)
 	class.Uses = uint32(uses)
 	out := Invitation{Uses: uses}
 	if expire > 0 {
@@ -38,7 +43,7 @@ func (c *Client) Invite(ctx context.Context, uses int, expire time.Duration) (In
 		}
 		live := d.Classes[:0]
 		for _, k := range d.Classes {
-			if k.Until == 0 || k.Until > s.c.now().Unix() {
+			if !k.over(s.c.now()) {
 				live = append(live, k)
 			}
 		}
@@ -57,7 +62,7 @@ func (c *Client) Invite(ctx context.Context, uses int, expire time.Duration) (In
 	if err := c.stock(ctx, d.ID, true); err != nil {
 		return Invitation{}, err
 	}
-	out.Link = letter.Invitation{Server: d.Server, Account: me.ID,
+	out.Link = letter.Invitation{Group: class.For == forGroupLink, Server: d.Server, Account: me.ID,
 		Doors: []letter.LinkDoor{{ID: d.ID, Key: class.Key, Sealing: d.Sealing}}}.String()
 	return out, nil
 }
@@ -76,6 +81,9 @@ func (c *Client) readLink(ctx context.Context, text string) (*person, *linkUse, 
 	l, err := letter.ParseInvitation(text)
 	if err != nil {
 		return nil, nil, err
+	}
+	if l.Group {
+		return nil, nil, wire.Errorf(wire.BadInput, "that link leads into a group").WithNext("follow it with: hearth group join")
 	}
 	me, err := c.self(ctx)
 	if err != nil {

@@ -20,7 +20,8 @@
 //	welcome, found
 //	door, request,      ways in, invitations, answers
 //	join, contact
-//	group, rooms, send, what people ask for
+//	group, role, rooms, what people ask for
+//	grouplink, send,
 //	leave, event
 //	expiry              what is due goes, before anything is shown
 //

@@ -45,6 +45,22 @@ type doorClass struct {
 	For   classKind
 	Uses  uint32
 	Until int64 // Unix seconds; 0: no end
+	// Conv is the group that a link leads into; Approve: not without a word.
+	Conv    convID
+	Approve bool
+}
+
+// over reports whether a class has ended.
+func (d *doorClass) over(now time.Time) bool { return d.Until != 0 && now.Unix() >= d.Until }
+
+// opens returns the class that a key opens; nil if there is none.
+func (d *door) opens(key wire.Secret) *doorClass {
+	for i := range d.Classes {
+		if key.Opens(d.Classes[i].Key.Hash()) {
+			return &d.Classes[i]
+		}
+	}
+	return nil
 }
 
 // classKind says who a class is for (protocol §6).
@@ -56,6 +72,7 @@ const (
 	forFellows // fellow members of groups
 	forLink
 	forContactsOnce // contacts that have not learned the new key yet
+	forGroupLink
 )
 
 // quota is how many entries of a class may wait.
@@ -63,7 +80,7 @@ func (k classKind) quota() uint32 {
 	switch k {
 	case forStrangers:
 		return 64
-	case forLink:
+	case forLink, forGroupLink:
 		return 32
 	}
 	return 256

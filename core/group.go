@@ -245,7 +245,7 @@ func (c *Client) memberByText(ctx context.Context, id convID, text string) (wire
 		theirs, mine := roleOf(ro, p.Account), roleOf(ro, me.ID)
 		switch {
 		case theirs == 0:
-			return wire.Errorf(wire.NotFound, "that person is not in the group")
+			return errNotMember
 		case p.Account == me.ID:
 			return wire.Errorf(wire.BadInput, "that is you").WithNext("leave with: hearth group leave")
 		case mine == roster.RoleOwner, mine == roster.RoleAdmin && theirs == roster.RoleMember:

@@ -97,10 +97,16 @@ func (l *doorLog) introduce(ctx context.Context, e *wire.Entry) {
 			return err
 		}
 		k, err := s.read(d, e.Payload)
-		if err != nil || k.wrapper == nil {
+		if err != nil || k.wrapper == nil && k.join == nil {
 			return err
 		}
-		p, err := s.person(k.wrapper.Account)
+		writer := wire.AccountID{}
+		if k.wrapper != nil {
+			writer = k.wrapper.Account
+		} else {
+			writer = k.join.Account
+		}
+		p, err := s.person(writer)
 		if err != nil || p.Handle != "" {
 			return err
 		}
@@ -132,6 +138,8 @@ func (s *step) knock(d *door, payload []byte) error {
 		return s.invited(d, k, h[:16])
 	case k.answer != nil:
 		return s.answered(k.answer)
+	case k.join != nil:
+		return s.asksToJoin(d, k)
 	}
 	return nil
 }
@@ -143,6 +151,7 @@ type knock struct {
 	wrapper *letter.Wrapper
 	chain   *identity.Chain
 	answer  *letter.Answer
+	join    *letter.Join
 }
 
 // read opens a letter. An error is ours; what is wrong with the letter makes it
@@ -191,6 +200,12 @@ func (s *step) read(d *door, payload []byte) (k knock, err error) {
 			return k, failed
 		}
 		return knock{answer: &a}, nil
+	case letter.KindJoin:
+		j, chain, err := letter.ParseJoin(l.Body)
+		if err != nil {
+			return k, nil
+		}
+		return knock{join: &j, chain: chain}, nil
 	}
 	return k, nil // rejoin requests: nothing answers them yet
 }
@@ -236,7 +251,7 @@ func (s *step) invited(d *door, k knock, id []byte) error {
 	s.putPerson(p)
 	now := s.c.now()
 	rq := request{ID: id, Ref: k.ref, Wrapper: *inv, At: now.UnixMilli(), Until: now.Add(wire.ClaimWithin).Unix()}
-	wanted, err := s.wanted(d, inv, st, p)
+	wanted, err := s.wanted(d, k, st, p)
 	if err != nil {
 		return err
 	}
@@ -276,7 +291,19 @@ func (s *step) plausible(me *account, inv *letter.Wrapper) (st roster.State, ok 
 }
 
 // wanted reports whether this account has asked for an invitation beforehand.
-func (s *step) wanted(d *door, inv *letter.Wrapper, st roster.State, p *person) (bool, error) {
+func (s *step) wanted(d *door, k knock, st roster.State, p *person) (bool, error) {
+	inv := k.wrapper
+	if st.Kind == roster.Group {
+		// By following a group's link.
+		var a asked
+		ok, err := s.get(askedName(k.ref), &a)
+		if err != nil || !ok || a.From != inv.Account || a.Conv != (convID{}) {
+			return false, err
+		}
+		a.Conv = convID(st.ID)
+		s.putUntil(askedName(k.ref), a, s.c.now().Add(askedLife).Unix())
+		return true, nil
+	}
 	if st.Kind == roster.Direct {
 		for _, c := range d.Classes {
 			if c.For == forLink && inv.Link.Opens(c.Key.Hash()) && (c.Until == 0 || s.c.now().Unix() < c.Until) {

@@ -70,6 +70,12 @@ func (c *Client) Requests(ctx context.Context) ([]Request, error) {
 			return true, nil
 		})
 	})
+	if err == nil {
+		err = c.look(ctx, func(s *step) (err error) {
+			out, err = s.joinRequests(out)
+			return err
+		})
+	}
 	sortBy(out, func(q Request) int64 { return q.Sent.UnixMilli() })
 	return out, err
 }
@@ -80,6 +86,11 @@ func (c *Client) Accept(ctx context.Context, text string) (Answered, error) {
 	id, err := requestID(text)
 	if err != nil {
 		return Answered{}, err
+	}
+	if a, err := c.joinRequest(ctx, id); err != nil {
+		return Answered{}, err
+	} else if a != nil {
+		return c.letIn(ctx, a, true)
 	}
 	conv, err := c.join(ctx, id)
 	if errors.Is(err, errExpired) {
@@ -118,6 +129,11 @@ func (c *Client) Decline(ctx context.Context, text string) (Answered, error) {
 	id, err := requestID(text)
 	if err != nil {
 		return Answered{}, err
+	}
+	if a, err := c.joinRequest(ctx, id); err != nil {
+		return Answered{}, err
+	} else if a != nil {
+		return c.letIn(ctx, a, false)
 	}
 	err = c.step(ctx, func(s *step) error {
 		rq, err := s.request(id)

@@ -30,6 +30,8 @@ const (
 	LabelAnswer Label = "hearth answer v1"
 	// LabelWrapper is for the wrapper around a Welcome (protocol §6).
 	LabelWrapper Label = "hearth welcome wrapper v1"
+	// LabelJoin is for a request to join by a group's link.
+	LabelJoin Label = "hearth join v1"
 )
 
 // labelled is what Sign and Verify cover.

@@ -45,6 +45,18 @@ func invite(ctx context.Context, c Core, p InviteParams) (core.Invitation, error
 	return c.Invite(ctx, p.Uses, expire)
 }
 
+// LinkParams are those of a method about one link.
+type LinkParams struct {
+	Link string `json:"link"`
+}
+
+func inviteRevoke(ctx context.Context, c Core, p LinkParams) (core.Invitation, error) {
+	if err := need("link", p.Link); err != nil {
+		return core.Invitation{}, err
+	}
+	return c.Revoke(ctx, p.Link)
+}
+
 // ContactAddParams are those of contact.add.
 type ContactAddParams struct {
 	Link string `json:"link"`

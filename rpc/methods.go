@@ -21,11 +21,12 @@ type call func(ctx context.Context, c Core, params json.RawMessage) (any, error)
 
 // methods is the whole API, beside recv (events.go), ack and cancel (conn.go).
 var methods = map[string]call{
-	"register":    settled(register),
-	"whoami":      method(whoami),
-	"invite":      acting(invite),
-	"contact.add": acting(contactAdd),
-	"safety":      method(safety),
+	"register":      settled(register),
+	"whoami":        method(whoami),
+	"invite":        acting(invite),
+	"invite.revoke": acting(inviteRevoke),
+	"contact.add":   acting(contactAdd),
+	"safety":        method(safety),
 
 	"send":     settled(send),
 	"catch_up": method(catchUp),
@@ -37,12 +38,16 @@ var methods = map[string]call{
 	"block":    acting(block),
 	"unblock":  acting(unblock),
 
-	"rooms":        method(rooms),
-	"group.new":    acting(groupNew),
-	"group.add":    acting(groupAdd),
-	"group.remove": acting(groupRemove),
-	"group.leave":  acting(groupLeave),
-	"group.set":    acting(groupSet),
+	"rooms":          method(rooms),
+	"group.new":      acting(groupNew),
+	"group.add":      acting(groupAdd),
+	"group.remove":   acting(groupRemove),
+	"group.role":     acting(groupRole),
+	"group.transfer": acting(groupTransfer),
+	"group.link":     acting(groupLink),
+	"group.join":     acting(groupJoin),
+	"group.leave":    acting(groupLeave),
+	"group.set":      acting(groupSet),
 }
 
 // method makes a call of a function with typed parameters.

@@ -24,6 +24,7 @@ type Core interface {
 	Register(ctx context.Context, o core.RegisterOptions) (core.Registered, error)
 	Whoami() (core.Identity, error)
 	Invite(ctx context.Context, uses int, expire time.Duration) (core.Invitation, error)
+	Revoke(ctx context.Context, link string) (core.Invitation, error)
 	AddContact(ctx context.Context, link string) (core.Contact, error)
 	Safety(ctx context.Context, who string) (core.Safety, error)
 	Send(ctx context.Context, o core.SendOptions) (core.Sent, error)
@@ -44,6 +45,10 @@ type Core interface {
 	GroupNew(ctx context.Context, name string, who []string) (core.Group, error)
 	GroupAdd(ctx context.Context, room string, who []string) (core.Changed, error)
 	GroupRemove(ctx context.Context, room string, who []string) (core.Changed, error)
+	GroupRole(ctx context.Context, room, who, role string) (core.Member, error)
+	GroupTransfer(ctx context.Context, room, who string) (core.Member, error)
+	GroupLink(ctx context.Context, room string, o core.GroupLinkOptions) (core.Invitation, error)
+	GroupJoin(ctx context.Context, link, text string) (core.Joined, error)
 	GroupLeave(ctx context.Context, room string) (core.Left, error)
 	GroupSet(ctx context.Context, room string, s core.GroupSettings) (core.Settings, error)
 }

@@ -74,6 +74,10 @@ func (h *fakeHome) Invite(context.Context, int, time.Duration) (core.Invitation,
 	return core.Invitation{Link: "https://x/i#y", Expires: h.end()}, h.fails
 }
 
+func (h *fakeHome) Revoke(_ context.Context, link string) (core.Invitation, error) {
+	return core.Invitation{Link: link, Expires: h.end()}, h.fails
+}
+
 func (h *fakeHome) AddContact(context.Context, string) (core.Contact, error) {
 	return core.Contact{Account: "acc", Handle: h.handle(), Verified: true}, h.fails
 }
@@ -161,6 +165,25 @@ func (h *fakeHome) GroupAdd(_ context.Context, room string, who []string) (core.
 
 func (h *fakeHome) GroupRemove(ctx context.Context, room string, who []string) (core.Changed, error) {
 	return h.GroupAdd(ctx, room, who)
+}
+
+func (h *fakeHome) GroupRole(_ context.Context, _, _, role string) (core.Member, error) {
+	return core.Member{Account: "acc", Handle: h.handle(), Role: role, State: "joined"}, h.fails
+}
+
+func (h *fakeHome) GroupTransfer(ctx context.Context, room, who string) (core.Member, error) {
+	return h.GroupRole(ctx, room, who, "owner")
+}
+
+func (h *fakeHome) GroupLink(context.Context, string, core.GroupLinkOptions) (core.Invitation, error) {
+	return core.Invitation{Link: "https://x/g#y", Expires: h.end()}, h.fails
+}
+
+func (h *fakeHome) GroupJoin(context.Context, string, string) (core.Joined, error) {
+	if h.bare {
+		return core.Joined{State: core.JoinAsked}, h.fails
+	}
+	return core.Joined{Room: "room", Name: "Sunday", State: core.JoinJoined}, h.fails
 }
 
 func (h *fakeHome) GroupLeave(_ context.Context, room string) (core.Left, error) {

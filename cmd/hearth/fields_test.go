@@ -35,6 +35,11 @@ func TestJSONHasExactlyTheFieldsOfTheContract(t *testing.T) {
 		{args: "group new Sunday bob", fields: "room name members skipped"},
 		{args: "group add room bob", fields: "room changed skipped epoch"},
 		{args: "group remove room bob", fields: "room changed skipped epoch"},
+		{args: "group role room bob admin", fields: "account handle? role state"},
+		{args: "group transfer room bob", fields: "account handle? role state"},
+		{args: "group link room", fields: "link expires?"},
+		{args: "group join https://x/g#y", fields: "room? name? state"},
+		{args: "invite revoke https://x/i#y", fields: "link expires?"},
 		{args: "group leave room", fields: "room state"},
 		{args: "group set room --limit 12", fields: "room retention limit"},
 		{args: "recv", fields: "type room from account sent id text expires", events: []core.Event{
@@ -102,6 +107,11 @@ func TestWordsForPeople(t *testing.T) {
 		"rooms":                          "messages end after 30d",
 		"group new Sunday bob":           "not eve: nobody is called that",
 		"group add r bob":                "Asked in: 1 person.",
+		"group role r bob admin":         "bob@example.org is admin now.",
+		"group transfer r bob":           "bob@example.org is owner now.",
+		"group link r":                   "It lets in anybody who has it",
+		"group join l":                   "You are in Sunday.",
+		"invite revoke l":                "lets nobody in",
 		"group leave r":                  "You left.",
 		"group set r --limit 12":         "12 at most",
 	} {

@@ -17,6 +17,10 @@ func (a *app) groupCommand() *cobra.Command {
 		a.groupNewCommand(),
 		a.groupChangeCommand("add", "Ask people into a group", "Asked in"),
 		a.groupChangeCommand("remove", "Take people out of a group", "Taken out"),
+		a.groupRoleCommand(),
+		a.groupTransferCommand(),
+		a.groupLinkCommand(),
+		a.groupJoinCommand(),
 		a.groupLeaveCommand(),
 		a.groupSetCommand(),
 	)

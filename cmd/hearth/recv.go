@@ -86,6 +86,9 @@ func atTheDoor(who, kind, name, text string) string {
 	if text != "" {
 		said = ": " + plain(text)
 	}
+	if kind == core.KindJoin {
+		return fmt.Sprintf("%s wants to come into %s%s", who, word(firstOf(name, "a group")), said)
+	}
 	if kind == core.KindGroup {
 		return fmt.Sprintf("%s asks you into %s%s", who, word(firstOf(name, "a group")), said)
 	}

@@ -74,6 +74,7 @@ const (
 	KindWelcome Kind = 1 // SealWelcome's
 	KindAnswer  Kind = 2 // Answer, signed
 	KindRejoin  Kind = 3 // roster.RejoinRequest
+	KindJoin    Kind = 4 // Join, signed
 )
 
 // LetterVersion is the version of letters.

@@ -17,6 +17,7 @@ import (
 // alphabet, length and checksum:
 //
 //	https://example.org/i#AQ…            invitation: base64url
+//	https://example.org/g#AQ…            invitation into a group, of the same form
 //	hearth-device:https://example.org#…  device link: base32 in small letters
 //
 // What stands behind "#" is not sent to the server by a browser.
@@ -24,6 +25,9 @@ import (
 // Invitation is what an invitation link says: who invites, and the doors of that
 // account's devices, all on one server, under a class of the link's own.
 type Invitation struct {
+	// Group: the link leads into a group of the account's, not to the account.
+	// Which one it does not say: whoever made the link knows.
+	Group   bool
 	Server  string
 	Account wire.AccountID
 	Doors   []LinkDoor // 1 to MaxDoors
@@ -52,9 +56,11 @@ type DeviceLink struct {
 
 const (
 	invitePath   = "/i#"
+	groupPath    = "/g#"
 	deviceScheme = "hearth-device:"
 
 	inviteLabel = "hearth invitation v1"
+	groupLabel  = "hearth group invitation v1"
 	deviceLabel = "hearth device link v1"
 
 	linkVersion  = 1
@@ -86,8 +92,16 @@ func (i Invitation) String() string {
 	for _, d := range i.Doors {
 		b = d.append(b)
 	}
-	b = append(b, checksum(inviteLabel, i.Server, b)...)
-	return i.Server + invitePath + inviteEncoding.EncodeToString(b)
+	path, label := i.form()
+	b = append(b, checksum(label, i.Server, b)...)
+	return i.Server + path + inviteEncoding.EncodeToString(b)
+}
+
+func (i Invitation) form() (path, label string) {
+	if i.Group {
+		return groupPath, groupLabel
+	}
+	return invitePath, inviteLabel
 }
 
 // String returns the code.
@@ -120,7 +134,7 @@ func newerLink() error {
 // not like a handle or an id.
 func IsLink(s string) bool {
 	s = tidy(s)
-	return strings.Contains(s, "://") || strings.HasPrefix(strings.ToLower(s), deviceScheme) || strings.Contains(s, invitePath)
+	return strings.Contains(s, "://") || strings.HasPrefix(strings.ToLower(s), deviceScheme) || strings.Contains(s, invitePath) || strings.Contains(s, groupPath)
 }
 
 // tidy takes off what sticks to a link that is copied out of a text.
@@ -136,9 +150,14 @@ func ParseInvitation(s string) (Invitation, error) {
 			Message: "this code links a device to an account and is no invitation",
 			Next:    "ask for an invitation link, and give a device code to nobody: who uses it reads everything"}
 	}
+	var i Invitation
 	server, code, ok := strings.Cut(s, invitePath)
 	if !ok {
-		if checkServer(strings.TrimSuffix(s, "/")) == nil || strings.HasSuffix(s, "/i") {
+		server, code, i.Group = strings.Cut(s, groupPath)
+	}
+	_, label := i.form()
+	if !ok && !i.Group {
+		if checkServer(strings.TrimSuffix(s, "/")) == nil || strings.HasSuffix(s, "/i") || strings.HasSuffix(s, "/g") {
 			return Invitation{}, badLink("the link names a server but its code is missing")
 		}
 		return Invitation{}, badLink("this is not an invitation link, which looks like https://example.org/i#…")
@@ -163,10 +182,10 @@ func ParseInvitation(s string) (Invitation, error) {
 	}
 	body, sum := b[:len(b)-checksumSize], b[len(b)-checksumSize:]
 	n := int(body[33])
-	if subtle.ConstantTimeCompare(sum, checksum(inviteLabel, server, body)) != 1 || n > MaxDoors || len(body) != 34+n*linkDoorSize {
+	if subtle.ConstantTimeCompare(sum, checksum(label, server, body)) != 1 || n > MaxDoors || len(body) != 34+n*linkDoorSize {
 		return Invitation{}, badLink("the link's code was changed, or belongs to another server")
 	}
-	i := Invitation{Server: server, Account: wire.AccountID(body[1:33])}
+	i.Server, i.Account = server, wire.AccountID(body[1:33])
 	for rest := body[34:]; len(rest) > 0; rest = rest[linkDoorSize:] {
 		i.Doors = append(i.Doors, parseLinkDoor(rest))
 	}

@@ -46,6 +46,20 @@ func TestInvitationComesBackAsItWasGiven(t *testing.T) {
 	}
 }
 
+func TestAGroupsLinkIsNoPersonsLink(t *testing.T) {
+	i := Invitation{Group: true, Server: server, Account: wire.AccountID{7}, Doors: []LinkDoor{newLinkDoor()}}
+	link := i.String()
+	if got, err := ParseInvitation(link); err != nil || !reflect.DeepEqual(got, i) || !IsLink(link) {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	// The one's code behind the other's path is neither.
+	_, err := ParseInvitation(strings.Replace(link, groupPath, invitePath, 1))
+	wantCode(t, "a group's code as a person's", err, wire.BadInput)
+	i.Group = false
+	_, err = ParseInvitation(strings.Replace(i.String(), invitePath, groupPath, 1))
+	wantCode(t, "a person's code as a group's", err, wire.BadInput)
+}
+
 func TestWrongInvitationsSayWhatIsWrong(t *testing.T) {
 	i := Invitation{Server: server, Account: wire.AccountID{7}, Doors: []LinkDoor{newLinkDoor(), newLinkDoor()}}
 	link := i.String()
@@ -171,6 +185,7 @@ func b2i(b bool) int {
 
 func FuzzParseInvitation(f *testing.F) {
 	f.Add(Invitation{Server: server, Doors: []LinkDoor{newLinkDoor()}}.String())
+	f.Add(Invitation{Group: true, Server: server, Doors: []LinkDoor{newLinkDoor()}}.String())
 	f.Add(DeviceLink{Server: server, Door: newLinkDoor(), Secret: wire.NewSecret()}.String())
 	f.Fuzz(func(t *testing.T, s string) {
 		if i, err := ParseInvitation(s); err == nil && i.String() != tidy(s) {
@@ -192,6 +207,7 @@ func FuzzInside(f *testing.F) {
 	f.Add(wire.Encode(w))
 	f.Add(must(SealWelcome(bob.kp, alice.Device, alice.wrapper())))
 	f.Add(must(NewAnswer(alice.Device, Answer{Ref: []byte("r"), Accept: true, Doors: []Door{newDoor()}})))
+	f.Add(must(NewJoin(alice.Device, alice.join())))
 	f.Add(wire.Encode(Tree{Version: 1, Ratchet: []byte("x"), Chains: [][][]byte{{[]byte("a")}}, Places: []Place{{}}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		same := func(what string, again []byte) {
@@ -209,6 +225,14 @@ func FuzzInside(f *testing.F) {
 			same("answer", wire.Encode(s))
 			if !bytes.Equal(wire.Encode(a), s.Answer) {
 				t.Errorf("answer: accepted %x", s.Answer)
+			}
+		}
+		if j, _, err := parseJoin(b); err == nil {
+			var s signedJoin
+			wire.Decode(b, &s)
+			same("join", wire.Encode(s))
+			if !bytes.Equal(wire.Encode(j), s.Join) {
+				t.Errorf("join: accepted %x", s.Join)
 			}
 		}
 		if tree, err := parseTree(b); err == nil {
