@@ -183,6 +183,8 @@ type Room struct {
 type Skipped struct {
 	Handle string `json:"handle"`
 	Code   string `json:"code"`
+	// Retry: it is tried again by itself.
+	Retry bool `json:"retry,omitempty"`
 }
 
 // Group answers GroupNew.

@@ -132,6 +132,7 @@ func (c *Client) start(ctx context.Context) error {
 		return err
 	}
 	c.wakeRequests()
+	c.wakeReinvite()
 	return c.look(ctx, func(s *step) error {
 		// What waits for doors, and trees to upload.
 		err := s.scan("parcel", func(_ string, b []byte) (bool, error) {

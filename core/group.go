@@ -39,6 +39,7 @@ func (c *Client) GroupNew(ctx context.Context, name string, who []string) (Group
 		return Group{}, err
 	}
 	err = c.step(ctx, func(s *step) error {
+		s.reinvite(convID(id), skipped)
 		return s.found(foundation{me: me, conv: convID(id), kind: KindGroup, region: region, state: st,
 			chains: [][][]byte{chain.Entries()}, plan: plan{Add: invitees}})
 	})
@@ -189,6 +190,9 @@ func (c *Client) GroupAdd(ctx context.Context, room string, who []string) (Chang
 	if err != nil {
 		return Changed{}, err
 	}
+	if err := c.step(ctx, func(s *step) error { s.reinvite(id, skipped); return nil }); err != nil {
+		return Changed{}, err
+	}
 	out := Changed{Room: id.String(), Changed: []string{}, Skipped: skipped}
 	if len(invitees) > 0 {
 		if err := c.change(ctx, id, plan{Add: invitees}); err != nil {
@@ -211,7 +215,18 @@ func (c *Client) GroupRemove(ctx context.Context, room string, who []string) (Ch
 	out := Changed{Room: id.String(), Changed: []string{}, Skipped: []Skipped{}}
 	var gone []wire.AccountID
 	for _, text := range who {
+		waited := false
+		err := c.step(ctx, func(s *step) (err error) {
+			waited, err = s.dontReinvite(id, text)
+			return err
+		})
+		if err != nil {
+			return Changed{}, err
+		}
 		a, err := c.memberByText(ctx, id, text)
+		if waited && code(err) != "" {
+			continue // not in it yet, and not invited any more
+		}
 		if err != nil {
 			if code(err) == "" || ctx.Err() != nil {
 				return Changed{}, err

@@ -105,8 +105,11 @@ func askedName(ref []byte) string { return vault.Name("asked", b64(ref)) }
 // used, by the one who decides.
 const askedLife = wire.ClaimWithin
 
-// GroupJoin follows a group's link. It waits until it is let in, or until ctx
-// ends: then the state is asked, and joining goes on by itself.
+// joinGrace is how long following a link waits to be let in at once.
+const joinGrace = 4 * time.Second
+
+// GroupJoin follows a group's link. It waits a moment to be let in; else
+// the state is asked, and joining goes on by itself.
 func (c *Client) GroupJoin(ctx context.Context, link, text string) (Joined, error) {
 	l, err := letter.ParseInvitation(link)
 	if err != nil {
@@ -176,6 +179,8 @@ func (c *Client) GroupJoin(ctx context.Context, link, text string) (Joined, erro
 		return Joined{}, err
 	}
 	out := Joined{State: JoinAsked}
+	ctx, cancel := context.WithTimeout(ctx, joinGrace)
+	defer cancel()
 	err = c.wait(ctx, func(s *step) (bool, error) {
 		var a asked
 		if ok, err := s.get(askedName(kp.Ref()), &a); err != nil || !ok || a.Conv == (convID{}) {

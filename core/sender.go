@@ -40,11 +40,12 @@ type queueID struct {
 type queueKind uint8
 
 const (
-	roomQueue queueKind = iota // a room's commits and posts
-	doorQueue                  // what waits for somebody's door
-	treeQueue                  // ratchet trees to upload, with the Welcomes that point to them
-	ownDoor                    // one of our doors: its packages and classes
-	joinQueue                  // invitations that were asked for
+	roomQueue     queueKind = iota // a room's commits and posts
+	doorQueue                      // what waits for somebody's door
+	treeQueue                      // ratchet trees to upload, with the Welcomes that point to them
+	ownDoor                        // one of our doors: its packages and classes
+	joinQueue                      // invitations that were asked for
+	reinviteQueue                  // people to invite later
 )
 
 // poke wakes the sender of a queue, or starts it.

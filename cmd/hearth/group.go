@@ -129,6 +129,10 @@ func skipped(w io.Writer, list []core.Skipped) {
 			wire.Denied:      "they can't be asked",
 			wire.Taken:       "already there",
 		}[wire.Code(s.Code)]
-		fmt.Fprintf(w, "  not %s: %s\n", word(s.Handle), firstOf(why, word(s.Code)))
+		later := ""
+		if s.Retry {
+			later = "; they are asked as soon as that passes"
+		}
+		fmt.Fprintf(w, "  not %s: %s%s\n", word(s.Handle), firstOf(why, word(s.Code)), later)
 	}
 }
