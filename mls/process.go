@@ -53,41 +53,50 @@ func (g *Group) addressed(groupID []byte, epoch uint64) error {
 }
 
 func (g *Group) processPrivate(m *privateMessage, o *processOptions) (*Staged, error) {
-	if err := g.addressed(m.groupID, m.epoch); err != nil {
+	a, generation, err := g.openMember(m)
+	if err != nil {
 		return nil, err
+	}
+	return g.stage(a, generation, o)
+}
+
+// openMember opens a member's PrivateMessage and verifies who sent it.
+func (g *Group) openMember(m *privateMessage) (*authenticatedContent, uint32, error) {
+	if err := g.addressed(m.groupID, m.epoch); err != nil {
+		return nil, 0, err
 	}
 	s, err := openSenderData(g.p, m, g.keys.senderData)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	// §6.3.2: the sender's leaf MUST be occupied.
 	leaf := g.tree.leaf(LeafIndex(s.leaf))
 	if leaf == nil {
-		return nil, errSenderBlank
+		return nil, 0, errSenderBlank
 	}
 	own := LeafIndex(s.leaf) == g.own
 	if own && s.generation < g.secrets.next(s.leaf, m.contentType) {
 		if m.contentType == ContentCommit {
-			return nil, ErrOwnCommit
+			return nil, 0, ErrOwnCommit
 		}
-		return nil, ErrOwnMessage
+		return nil, 0, ErrOwnMessage
 	}
 	k, err := g.secrets.peek(s.leaf, m.contentType, s.generation)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer k.wipe()
 	a, err := openPrivate(g.p, m, s, k)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err := a.verify(g.p, leaf.SignatureKey, &g.ctx); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if own {
-		return nil, ErrTwin
+		return nil, 0, ErrTwin
 	}
-	return g.stage(a, s.generation, o)
+	return a, s.generation, nil
 }
 
 func (g *Group) processPublic(m *publicMessage, o *processOptions) (*Staged, error) {

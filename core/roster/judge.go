@@ -2,6 +2,7 @@ package roster
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -35,7 +36,7 @@ func (r *Roster) Judge(ch mls.Changes) (*Roster, error) {
 		return nil, err
 	}
 	if err := v.judgeRights(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w%w", err, errRights)
 	}
 	for a := range v.after.chains {
 		if _, ok := v.after.state.Member(a); !ok {
@@ -44,6 +45,10 @@ func (r *Roster) Judge(ch mls.Changes) (*Roster, error) {
 	}
 	return v.after, nil
 }
+
+// errRights marks a commit that is sound in itself and more than its sender may
+// do: an offence that the sender has signed. It has no text of its own.
+var errRights = errors.New("")
 
 // verdict is one judgement under way.
 type verdict struct {
@@ -132,6 +137,9 @@ func (v *verdict) readState(ch mls.Changes) (err error) {
 	}
 	if s.ID != v.before.state.ID || s.Kind != v.before.state.Kind {
 		return refuse("a conversation's id and kind never change")
+	}
+	if s.Generation != v.before.state.Generation {
+		return refuse("a generation that changes in a commit: only a founding does that")
 	}
 	if !equalExtensions(ch.ExtensionsAfter, Extensions(s)) {
 		return refuse("a state that is not the one that the commit signs")

@@ -365,7 +365,7 @@ func TestRefusedRights(t *testing.T) {
 		}, "role changed"},
 		"the last owner steps down":        {alice0, func(t *testing.T, w *world, d *draft) { d.after.SetRole(w.alice.id(), RoleMember) }, "a group has an owner"},
 		"a role that there is not":         {alice0, func(t *testing.T, w *world, d *draft) { d.after.SetRole(w.dave.id(), 4) }, "a role that there is not"},
-		"a state of another version":       {alice0, func(t *testing.T, w *world, d *draft) { d.after.Version = 2 }, "a state of another version"},
+		"a state of another version":       {alice0, func(t *testing.T, w *world, d *draft) { d.after.Version = 9 }, "a state of another version"},
 		"another kind":                     {alice0, func(t *testing.T, w *world, d *draft) { d.after.Kind = 4 }, "a kind of conversation that there is not"},
 		"an account at no position":        {alice0, func(t *testing.T, w *world, d *draft) { d.after.Members[0].Position.Length = 0 }, "without a chain position"},
 		"more accounts than the limit":     {alice0, func(t *testing.T, w *world, d *draft) { d.after.Limit = 3 }, "more accounts than the size limit"},

@@ -112,7 +112,7 @@ func (v *verdict) judgeAdded(role Role) error {
 		_, was := v.before.state.Member(l.Account)
 		switch {
 		case !was: // judged with its account, below
-		case l.Account == v.committer.Account, v.before.state.Kind == Direct, role >= RoleAdmin, asked:
+		case l.Account == v.committer.Account, v.before.state.Kind == Direct, role >= RoleAdmin, asked, v.founds():
 		default:
 			return refuse("a device added by a member of another account, without its request")
 		}
@@ -131,6 +131,13 @@ func (v *verdict) judgeAdded(role Role) error {
 		}
 	}
 	return nil
+}
+
+// founds reports whether the commit is a successor's first, by its founder, who
+// is alone in the tree: it brings in devices of those whom the base names, as
+// every joiner checks (JudgeSuccessor). There is nobody else yet.
+func (v *verdict) founds() bool {
+	return v.before.state.Generation > 0 && len(v.before.leaves) == 1
 }
 
 // judgeSettings judges name, timer, limit and tracing.

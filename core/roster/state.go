@@ -16,7 +16,7 @@ import (
 )
 
 // stateVersion is the version of the state's format.
-const stateVersion = 1
+const stateVersion = 2
 
 // Limits of a conversation.
 const (
@@ -133,6 +133,9 @@ type State struct {
 	Retention uint32
 	// Traced mirrors the room's mode: posts show their seat (protocol §1).
 	Traced bool
+	// Generation orders the rooms of a conversation: 0 for the first, and one
+	// more for each successor (protocol §5). No commit changes it.
+	Generation uint32
 }
 
 // NewDirect returns the state of the direct conversation of two accounts.
