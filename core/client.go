@@ -174,6 +174,7 @@ func (c *Client) resume(r *room) {
 		c.readLocked(r.ID, r.Server, &roomLog{c: c, id: r.ID})
 	}
 	c.wakeRoom(r.ID)
+	c.wakeNotices(r.ID)
 	c.wakeAt(r.ID, r.RenewAt)
 	c.wakeAt(r.ID, r.InvitedUntil)
 }

@@ -144,8 +144,10 @@ func (l *roomLog) entry(ctx context.Context, e *wire.Entry) error {
 			err = s.post(r, cv, e)
 		case wire.KindCommit:
 			err = s.commit(r, cv, e)
+		case wire.KindNotice:
+			err = s.hearNotice(r, cv, e)
 		default:
-			// Notices and ephemeral posts: nothing reads them yet.
+			// Ephemeral posts: nothing reads them yet.
 		}
 		if err != nil {
 			return err

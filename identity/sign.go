@@ -32,6 +32,8 @@ const (
 	LabelWrapper Label = "hearth welcome wrapper v1"
 	// LabelJoin is for a request to join by a group's link.
 	LabelJoin Label = "hearth join v1"
+	// LabelNotice is for what a leaf says outside of epochs (protocol §5).
+	LabelNotice Label = "hearth notice v1"
 )
 
 // labelled is what Sign and Verify cover.
