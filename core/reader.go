@@ -139,6 +139,11 @@ func (r *reader) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer func() {
+		if ctx.Err() != nil {
+			s.tell(context.WithoutCancel(ctx), wire.OpSeatClose, wire.SeatClose{Handle: handle})
+		}
+	}()
 	spent := uint32(0)
 	for {
 		var p pushed
@@ -154,7 +159,6 @@ func (r *reader) session(ctx context.Context) error {
 			case <-s.done:
 				return errSessionEnded
 			case <-ctx.Done():
-				s.tell(context.WithoutCancel(ctx), wire.OpSeatClose, wire.SeatClose{Handle: handle})
 				return ctx.Err()
 			}
 		}

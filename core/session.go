@@ -13,6 +13,9 @@ import (
 // gone, and what was asked is asked again.
 const callTimeout = 30 * time.Second
 
+// writeTimeout bounds the sending of one frame.
+const writeTimeout = 10 * time.Second
+
 // session is one living connection to a server: requests, answers, and the
 // events of the seats opened on it. It ends as a whole: after the first error
 // every call fails and nothing on it is trusted.
@@ -219,6 +222,9 @@ func (s *session) end(err error) {
 func (s *session) send(ctx context.Context, op wire.Op, body any, answer chan wire.Frame) (uint64, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
 	s.mu.Lock()
 	if s.err != nil {
 		s.mu.Unlock()
@@ -234,6 +240,10 @@ func (s *session) send(ctx context.Context, op wire.Op, body any, answer chan wi
 		s.forget(id)
 		return 0, wire.Errorf(wire.BadInput, "that is too large to send")
 	}
+	// A frame that has begun is finished: half of one would end the connection
+	// for all the others that use it, because one of them went away.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
 	if err := s.conn.Write(ctx, frame); err != nil {
 		s.end(err)
 		return 0, errSessionEnded
