@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -74,6 +75,9 @@ type Client struct {
 	changedMu sync.Mutex
 	changed   chan struct{} // closed and replaced with every change
 
+	// jitter picks a moment below its argument for what is not to be told from
+	// other things by its time; tests take the dice away.
+	jitter func(time.Duration) time.Duration
 	// sealed, if not nil, sees everything that a group has sealed, and under
 	// which key: tests look for one that is used twice.
 	sealed func(use keyUse, payload []byte)
@@ -104,7 +108,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		cfg: cfg, vault: v, crew: &crew{}, opened: time.Now(),
+		cfg: cfg, vault: v, crew: &crew{}, opened: time.Now(), jitter: rand.N[time.Duration],
 		groups:  make(map[wire.RoomID]*mls.Group),
 		rosters: make(map[wire.RoomID]*roster.Roster),
 		readers: make(map[wire.RoomID]*reader),

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -402,7 +401,7 @@ func (s *step) enter(r *room, cv *conversation, g *mls.Group, staged *mls.Staged
 		}
 	}
 	if len(ch.Added) > 0 && r.InvitedUntil == 0 {
-		r.InvitedUntil = s.c.now().Add(wire.ClaimWithin + rand.N(24*time.Hour)).Unix()
+		r.InvitedUntil = s.c.now().Add(wire.ClaimWithin + s.c.jitter(24*time.Hour)).Unix()
 		id, at := r.ID, r.InvitedUntil
 		s.then(func() { s.c.wakeAt(id, at) })
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -161,7 +160,7 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 		}
 	}
 	r := &room{ID: inv.Room, Server: inv.Server, Conv: id, Seat: newSeat(inv.Room.Region()), Old: &seat{ID: inv.Seat, Secret: inv.SeatSecret},
-		Epoch: wire.Epoch(j.group.Epoch()), Renewed: now.Unix(), RenewAt: renewAfterJoining(now, len(j.group.Members()))}
+		Epoch: wire.Epoch(j.group.Epoch()), Renewed: now.Unix(), RenewAt: s.c.renewAfterJoining(len(j.group.Members()))}
 	old := cv.Room
 	cv.Room = r.ID
 	s.putConv(cv)
@@ -327,12 +326,12 @@ func (s *step) announce(r *room, ro *roster.Roster) error {
 // renewAfterJoining picks the random moment after joining at which a leaf is
 // renewed: minutes in a small room, up to three days in a large one (protocol
 // §8).
-func renewAfterJoining(now time.Time, members int) int64 {
+func (c *Client) renewAfterJoining(members int) int64 {
 	most := 10 * time.Minute
 	if members > 8 {
 		most = min(72*time.Hour, time.Duration(members)*20*time.Minute)
 	}
-	return now.Add(time.Minute + rand.N(most)).Unix()
+	return c.now().Add(time.Minute + c.jitter(most)).Unix()
 }
 
 // wins reports whether a room that was joined for a direct conversation takes

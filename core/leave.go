@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
 	"hearth/content"
@@ -114,7 +113,7 @@ func (s *step) hearLeave(r *room, ro *roster.Roster, from roster.Leaf, body []by
 		}
 	}
 	if wait > 0 {
-		wait += rand.N(turn)
+		wait += s.c.jitter(turn)
 	}
 	return s.takeLeave(r, ro, e, wait)
 }
@@ -142,7 +141,7 @@ func (s *step) dueLeave(r *room) (found bool, err error) {
 			return false, err
 		}
 		if o.Due > now {
-			s.c.wakeAtLocked(r.ID, o.Due)
+			s.c.wakeAt(r.ID, o.Due)
 			return true, nil
 		}
 		s.del(name)
@@ -174,5 +173,3 @@ func (c *Client) wakeAt(id wire.RoomID, at int64) {
 		}
 	})
 }
-
-func (c *Client) wakeAtLocked(id wire.RoomID, at int64) { c.wakeAt(id, at) }

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
 	"hearth/core/roster"
@@ -24,7 +23,7 @@ func (s *step) rotateSoon() error {
 	if err != nil || d == nil || d.RotateAt != 0 {
 		return err
 	}
-	d.RotateAt = s.c.now().Add(rand.N(rotateWithin)).Unix()
+	d.RotateAt = s.c.now().Add(s.c.jitter(rotateWithin)).Unix()
 	s.putDoor(d)
 	id := d.ID
 	s.then(func() { s.c.wakeDoor(id) })

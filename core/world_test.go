@@ -36,6 +36,8 @@ type world struct {
 	// the server.
 	wrap   func(wire.Conn) wire.Conn
 	sealed func(keyUse, []byte)
+	// steady: random moments are none, so that a story goes the same way twice.
+	steady bool
 }
 
 func newWorld(t testing.TB) *world {
@@ -177,6 +179,9 @@ func (h *home) start() {
 func (h *home) run(c *Client) {
 	h.c = c
 	c.sealed = h.w.sealed
+	if h.w.steady {
+		c.jitter = func(d time.Duration) time.Duration { return d / 2 }
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel, h.ended = cancel, make(chan error, 1)
 	go func() { h.ended <- c.Run(ctx) }()

@@ -29,6 +29,9 @@ type Faults struct {
 	Kill bool
 	// OnFault is called, if not nil, as the step fails, before it returns.
 	OnFault func()
+	// OnStep is called, if not nil, with the number of each step before it is
+	// done, by whoever takes it: a test can tell from the stack what it is.
+	OnStep func(n int)
 
 	mu    sync.Mutex
 	steps int
@@ -56,6 +59,9 @@ func (f *Faults) step(do func() error) error {
 		return ErrFault
 	}
 	f.steps++
+	if f.OnStep != nil {
+		f.OnStep(f.steps)
+	}
 	if f.steps != f.At {
 		return do()
 	}
