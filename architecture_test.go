@@ -29,13 +29,16 @@ var arrows = map[string][]string{
 	"core/vault":           {"wire"},
 	"core/vault/vaulttest": {"core/vault"},
 	"core":                 {"wire", "mls", "identity", "content", "core/roster", "core/letter", "core/vault"},
+	"core/httpblobs":       {"wire", "core"},
 	"rpc":                  {"wire", "core"},
 	"store":                {"wire"},
 	"store/home":           {"wire"},
-	"server":               {"wire", "identity", "store"},
+	"blob":                 {"wire"},
+	"blob/blobtest":        {"wire", "blob"},
+	"server":               {"wire", "identity", "store", "blob"},
 	"server/bench":         {"wire", "identity"},
-	"cmd/hearth":           {"wire", "core", "core/vault", "rpc", "server", "server/bench", "store", "store/home"},
-	"hearthtest":           {"wire", "core", "core/vault/vaulttest", "server"},
+	"cmd/hearth":           {"wire", "core", "core/httpblobs", "core/vault", "rpc", "server", "server/bench", "store", "store/home"},
+	"hearthtest":           {"wire", "core", "core/httpblobs", "core/vault/vaulttest", "server"},
 }
 
 // pure packages hold no I/O, no clock and no goroutine of their own.

@@ -21,22 +21,13 @@ type Config struct {
 	// Dial opens a connection for frames to a server, named by its URL, such
 	// as http://localhost:8420.
 	Dial func(ctx context.Context, server string) (wire.Conn, error)
-	// Blobs moves whole blobs.
+	// Blobs moves blobs.
 	Blobs Blobs
 	// Now tells the time; nil: time.Now.
 	Now func() time.Time
 	// Log takes what an operator of this client may read: never ids, names or
 	// content. nil: nothing is logged.
 	Log *slog.Logger
-}
-
-// Blobs puts and gets whole blobs on a server.
-type Blobs interface {
-	// Put stores b for ttl, paid with the room's post token, and returns its
-	// name. The same bytes put again are no error.
-	Put(ctx context.Context, server string, room wire.RoomID, token wire.Secret, ttl time.Duration, b []byte) (wire.BlobID, error)
-	// Get returns a blob's bytes; not_found when there is none.
-	Get(ctx context.Context, server string, id wire.BlobID) ([]byte, error)
 }
 
 // Client is one home: an account's device, its conversations, and everything

@@ -51,7 +51,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	w := &world{t: t, srv: srv, stop: stop, ended: make(chan error, 1), blobs: &memoryBlobs{m: map[wire.BlobID][]byte{}}}
+	w := &world{t: t, srv: srv, stop: stop, ended: make(chan error, 1), blobs: &memoryBlobs{m: map[wire.BlobID]memoryBlob{}}}
 	go func() { w.ended <- srv.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
@@ -96,30 +96,6 @@ func (w *world) mend() {
 
 func shortly() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), time.Second)
-}
-
-// memoryBlobs stands in for the blob store, which has tests of its own.
-type memoryBlobs struct {
-	mu sync.Mutex
-	m  map[wire.BlobID][]byte
-}
-
-func (b *memoryBlobs) Put(_ context.Context, _ string, room wire.RoomID, _ wire.Secret, _ time.Duration, v []byte) (wire.BlobID, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	id := wire.BlobIDOf(room.Region(), v)
-	b.m[id] = v
-	return id, nil
-}
-
-func (b *memoryBlobs) Get(_ context.Context, _ string, id wire.BlobID) ([]byte, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	v, ok := b.m[id]
-	if !ok {
-		return nil, wire.Errorf(wire.NotFound, "no such blob")
-	}
-	return v, nil
 }
 
 // person is one home with its client running.

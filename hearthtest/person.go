@@ -65,7 +65,7 @@ func (p *Person) Patience() context.Context {
 
 // Start opens the client on the disk that the person has and lets it run.
 func (p *Person) Start() error {
-	cfg := core.Config{Disk: p.Disk, Key: p.Key, Dial: p.w.dial(p.Name), Blobs: blobs{p.w, p.Name}}
+	cfg := core.Config{Disk: p.Disk, Key: p.Key, Dial: p.w.dial(p.Name), Blobs: p.w.blobs(p.Name)}
 	if p.Faults != nil {
 		cfg.Disk, cfg.Key = p.Faults.Disk(p.Disk), p.Faults.Key(p.Key)
 	}

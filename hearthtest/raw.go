@@ -111,5 +111,5 @@ func (r *Raw) Record(name string) (rec wire.AccountRecord) {
 
 // PutBlob stores a blob on the home server under a room's post token.
 func (w *World) PutBlob(room wire.RoomID, token wire.Secret, b []byte) (wire.BlobID, error) {
-	return blobs{w, "insider"}.Put(w.ctx, w.Server("home").URL, room, token, wire.MaxTTL, b)
+	return w.blobs("insider").Put(w.ctx, w.Server("home").URL, room, token, wire.MaxTTL, b)
 }

@@ -18,13 +18,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"hearth/core/httpblobs"
 	"hearth/server"
 	"hearth/wire"
 )
@@ -200,48 +200,28 @@ func (w *World) dial(person string) func(ctx context.Context, url string) (wire.
 	}
 }
 
-// blobs moves blobs by calling the server's handler, through tampering if set.
-type blobs struct {
-	w      *World
-	person string
-}
-
-// Put implements core.Blobs.
-func (b blobs) Put(ctx context.Context, url string, room wire.RoomID, token wire.Secret, ttl time.Duration, data []byte) (wire.BlobID, error) {
-	id := wire.BlobIDOf(room.Region(), data)
-	r := httptest.NewRequestWithContext(ctx, http.MethodPut, "/v1/blob", bytes.NewReader(data))
-	r.Header.Set(server.HeaderBlob, base64.RawURLEncoding.EncodeToString(id[:]))
-	r.Header.Set(server.HeaderRoom, base64.RawURLEncoding.EncodeToString(room[:]))
-	r.Header.Set(server.HeaderToken, base64.RawURLEncoding.EncodeToString(token.Reveal()))
-	r.Header.Set(server.HeaderTTL, strconv.FormatUint(uint64(wire.Seconds(ttl)), 10))
-	_, err := b.do(url, r)
-	return id, err
-}
-
-// Get implements core.Blobs.
-func (b blobs) Get(ctx context.Context, url string, id wire.BlobID) ([]byte, error) {
-	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/blob", nil)
-	r.Header.Set(server.HeaderBlob, base64.RawURLEncoding.EncodeToString(id[:]))
-	return b.do(url, r)
-}
-
-func (b blobs) do(url string, r *http.Request) ([]byte, error) {
-	s := b.w.servers[strings.TrimSuffix(url, "/")]
-	if s == nil || s.srv == nil || b.w.Net.isOffline(b.person) {
-		return nil, wire.Errorf(wire.Unreachable, "the server does not answer")
-	}
-	rec := httptest.NewRecorder()
-	s.srv.Handler().ServeHTTP(rec, r)
-	body, err := io.ReadAll(rec.Result().Body)
-	if err != nil {
-		return nil, err
-	}
-	if rec.Code == http.StatusOK {
-		return b.w.Net.blob(r.Method, body), nil
-	}
-	e := new(wire.Error)
-	if wire.Decode(body, e) != nil {
-		return nil, errors.New("the server's answer about a blob cannot be read")
-	}
-	return nil, e
+// blobs moves blobs for a person by calling the server's handler, through
+// tampering if set.
+func (w *World) blobs(person string) *httpblobs.Client {
+	return &httpblobs.Client{Do: func(url string, r *http.Request) (*http.Response, error) {
+		s := w.servers[strings.TrimSuffix(url, "/")]
+		if s == nil || s.srv == nil || w.Net.isOffline(person) {
+			return nil, wire.Errorf(wire.Unreachable, "the server does not answer")
+		}
+		if r.Body == nil {
+			r.Body = http.NoBody
+		}
+		r.RemoteAddr = "127.0.0.1:1"
+		rec := httptest.NewRecorder()
+		s.srv.Handler().ServeHTTP(rec, r)
+		answer := rec.Result()
+		if rec.Code == http.StatusOK {
+			body, err := io.ReadAll(answer.Body)
+			if err != nil {
+				return nil, err
+			}
+			answer.Body = io.NopCloser(bytes.NewReader(w.Net.blob(r.Method, body)))
+		}
+		return answer, nil
+	}}
 }

@@ -2,225 +2,267 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
-	"errors"
-	"fmt"
-	"hash"
 	"io"
 	"log"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strconv"
 	"time"
 
 	"hearth/wire"
 )
 
-// Headers of /v1/blob. Ids and capabilities stand here and never in the URL,
-// which proxies log. Values are unpadded base64url but for the ttl.
-const (
-	// HeaderBlob is the blob's id, in both directions.
-	HeaderBlob = "Hearth-Blob"
-	// HeaderRoom and HeaderToken are a room and its current post token, which
-	// pay for an upload; neither is kept with it (protocol §10).
-	HeaderRoom  = "Hearth-Room"
-	HeaderToken = "Hearth-Token"
-	// HeaderTTL is how many seconds the blob is to be kept, at most MaxTTL.
-	HeaderTTL = "Hearth-TTL"
-)
-
 var quietLog = log.New(io.Discard, "", 0)
 
-// blobDir is a folder of blobs, named by the hash that the server made of their
-// bytes.
-type blobDir struct{ dir string }
+// blobSpan is what a transfer must move within one deadline, so that a peer that
+// trickles holds nothing for long (attacks A66).
+const blobSpan = 256 << 10
 
-func openBlobDir(dir string) (*blobDir, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder of blobs: %w", err)
-	}
-	// What an upload left behind when the server was killed.
-	left, _ := filepath.Glob(filepath.Join(dir, "*.part"))
-	for _, name := range left {
-		os.Remove(name)
-	}
-	return &blobDir{dir}, nil
+// blobRequest is what the headers of a request about a blob say.
+type blobRequest struct {
+	blob   *wire.BlobID
+	upload *wire.UploadID
+	offset int64
+	room   wire.RoomID
+	token  wire.Secret
+	ttl    time.Duration
+	drop   []byte // a hash in an upload, a secret where a blob is dropped
 }
 
-func (d *blobDir) path(id wire.BlobID) string {
-	name := hex.EncodeToString(id[:])
-	return filepath.Join(d.dir, name[:4], name)
-}
-
-// put streams at most MaxBlob bytes to disk and returns their size and id once
-// they are durable. They are there under the id only if want is that id.
-func (d *blobDir) put(r io.Reader, region wire.Region, want wire.BlobID) (int64, error) {
-	var tmp [8]byte
-	rand.Read(tmp[:])
-	part := filepath.Join(d.dir, hex.EncodeToString(tmp[:])+".part")
-	f, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return 0, err
+// parseBlob reads the headers; pays says that the request shows what pays.
+func (s *Server) parseBlob(h http.Header, pays bool) (q blobRequest, err error) {
+	bytes := func(name string, n int, need bool) []byte {
+		v := h.Get(name)
+		if err != nil || v == "" && !need {
+			return nil
+		}
+		b, bad := wire.ParseHeader(v, n)
+		if bad != nil {
+			err = errInput("the header " + name + " is absent or wrong")
+		}
+		return b
 	}
-	defer os.Remove(part)
-	defer f.Close()
-	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(f, h), io.LimitReader(r, wire.MaxBlob+1))
+	if b := bytes(wire.HeaderBlob, 32, false); b != nil {
+		id := wire.BlobID(b)
+		q.blob = &id
+	}
+	if b := bytes(wire.HeaderUpload, 16, false); b != nil {
+		id := wire.UploadID(b)
+		q.upload = &id
+	}
+	q.drop = bytes(wire.HeaderDrop, 32, false)
+	if pays {
+		copy(q.room[:], bytes(wire.HeaderRoom, 16, true))
+		q.token = wire.SecretFrom(bytes(wire.HeaderToken, 32, true))
+	}
+	if v := h.Get(wire.HeaderOffset); v != "" && err == nil {
+		if q.offset, err = wire.ParseOffset(v); err != nil {
+			err = errInput("the header " + wire.HeaderOffset + " is wrong")
+		}
+	}
+	if pays && q.blob != nil && err == nil {
+		if q.ttl, err = wire.ParseTTL(h.Get(wire.HeaderTTL)); err != nil {
+			err = errInput("the header " + wire.HeaderTTL + " is absent or wrong")
+		}
+	}
 	switch {
 	case err != nil:
-		return 0, err
-	case n > wire.MaxBlob:
-		return 0, errInput("a blob is too large")
-	case n == 0 || blobID(region, h) != want:
-		return 0, errInput("a blob's bytes are not those of its id")
+	case q.blob == nil && q.upload == nil:
+		err = errInput("neither a blob nor an upload is named")
+	case q.blob != nil && q.blob.Region() != s.cfg.Region && pays:
+		err = errInput("the id names another region than this server's")
+	case q.upload == nil && q.offset != 0:
+		err = errInput("only an upload with a name goes on where it was")
 	}
-	if err := f.Sync(); err != nil {
-		return 0, err
-	}
-	path := d.path(want)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return 0, err
-	}
-	if err := os.Rename(part, path); err != nil {
-		return 0, err
-	}
-	for _, dir := range []string{filepath.Dir(path), d.dir} {
-		if err := fsyncDir(dir); err != nil {
-			return 0, err
-		}
-	}
-	return n, nil
+	return q, err
 }
 
-func fsyncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
-}
-
-func blobID(region wire.Region, h hash.Hash) wire.BlobID {
-	id := wire.BlobID{byte(region)}
-	copy(id[1:], h.Sum(nil))
-	return id
-}
-
-func (d *blobDir) remove(id wire.BlobID) error {
-	err := os.Remove(d.path(id))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	return err
-}
-
-// header reads one header of n bytes in base64url.
-func header(r *http.Request, name string, n int) ([]byte, error) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(r.Header.Get(name))
-	if err != nil || len(b) != n {
-		return nil, errInput("the header " + name + " is absent or wrong")
-	}
-	return b, nil
-}
-
+// putBlob takes a blob, or a piece of one: with HeaderUpload, from HeaderOffset
+// on; with HeaderBlob too, the piece is the last.
 func (s *Server) putBlob(w http.ResponseWriter, r *http.Request) {
-	s.blobReply(w, func() error {
-		rc := http.NewResponseController(w)
-		rc.SetReadDeadline(time.Now().Add(10 * s.cfg.Limits.FrameWithin))
-		id, err := header(r, HeaderBlob, 32)
+	s.blobReply(w, r, func(ctx context.Context) error {
+		q, err := s.parseBlob(r.Header, true)
 		if err != nil {
 			return err
 		}
-		room, err := header(r, HeaderRoom, 16)
+		rooms := s.rooms.Load()
+		if err := rooms.MayUpload(ctx, q.room, q.token); err != nil {
+			return err
+		}
+		uploading, err := s.blobs.Uploads(ctx)
 		if err != nil {
 			return err
 		}
-		token, err := header(r, HeaderToken, 32)
-		if err != nil {
-			return err
-		}
-		ttl, err := strconv.ParseUint(r.Header.Get(HeaderTTL), 10, 32)
-		if err != nil || ttl == 0 || time.Duration(ttl)*time.Second > wire.MaxTTL {
-			return errInput("the header " + HeaderTTL + " is absent or wrong")
-		}
-		if wire.Region(id[0]) != s.cfg.Region {
-			return errInput("the id names another region than this server's")
-		}
-		if r.ContentLength > wire.MaxBlob {
+		limit := min(wire.MaxBlob-q.offset, s.cfg.Limits.BlobBytes-s.blobTotal.Load()-uploading, s.uploaded.left(q.room, s.cfg.Limits.BlobRoomBytes, s.cfg.Now()))
+		switch {
+		case r.ContentLength > wire.MaxBlob-q.offset:
 			return errInput("a blob is too large")
+		case limit < 0 || r.ContentLength > limit:
+			return wire.ErrFull
 		}
-		return s.keepBlob(r.Context(), wire.BlobID(id), wire.RoomID(room), wire.SecretFrom(token), time.Duration(ttl)*time.Second, r.Body)
+		whole := q.upload == nil
+		if whole {
+			id := wire.NewUploadID()
+			q.upload = &id
+			defer func() { s.blobs.Abandon(context.WithoutCancel(ctx), id) }() // unless it is finished
+		}
+		length, err := s.blobs.Append(ctx, *q.upload, q.offset, newPaced(w, r, s.cfg.Limits.FrameWithin), limit)
+		if length > 0 {
+			w.Header().Set(wire.HeaderOffset, wire.FormatOffset(length))
+			s.uploaded.take(q.room, max(0, length-q.offset), s.cfg.Now())
+		}
+		switch {
+		case err != nil || q.blob == nil:
+			return err
+		case length == 0:
+			return errInput("a blob has no bytes")
+		}
+		// No sweep may come between the index and the file.
+		if err := s.blobGate.Acquire(ctx, 1); err != nil {
+			return err
+		}
+		defer s.blobGate.Release(1)
+		err = s.blobs.Finish(ctx, *q.upload, *q.blob, func(size int64) error {
+			return rooms.PutBlob(ctx, *q.blob, size, q.ttl, dropHash(q.drop))
+		})
+		if err == nil {
+			s.blobTotal.Add(length)
+			s.blobWake()
+		}
+		return err
 	})
 }
 
-func (s *Server) keepBlob(ctx context.Context, id wire.BlobID, room wire.RoomID, token wire.Secret, ttl time.Duration, body io.Reader) error {
-	rooms := s.rooms.Load()
-	if err := rooms.MayUpload(ctx, room, token); err != nil {
-		return err
-	}
-	total, _, err := rooms.BlobBytes(ctx)
-	if err != nil {
-		return err
-	}
-	if total+wire.MaxBlob > s.cfg.Limits.BlobBytes {
-		return wire.ErrFull
-	}
-	n, err := s.blobs.put(body, s.cfg.Region, id)
-	if err != nil {
-		return err
-	}
-	if err := rooms.PutBlob(ctx, id, n, s.cfg.Now().Add(ttl).Unix()); err != nil {
-		return err
-	}
-	s.blobWake()
-	return nil
+func dropHash(b []byte) (h wire.SecretHash) {
+	copy(h[:], b)
+	return h
 }
 
+// getBlob gives a blob or a stretch of it, or (HEAD) says how far an upload is.
 func (s *Server) getBlob(w http.ResponseWriter, r *http.Request) {
-	s.blobReply(w, func() error {
-		raw, err := header(r, HeaderBlob, 32)
-		if err != nil {
-			return err
-		}
-		id := wire.BlobID(raw)
-		ok, err := s.rooms.Load().HasBlob(r.Context(), id)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return wire.ErrDenied
-		}
-		f, err := os.Open(s.blobs.path(id))
-		if errors.Is(err, os.ErrNotExist) {
-			return wire.ErrDenied
-		}
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		st, err := f.Stat()
+	s.blobReply(w, r, func(ctx context.Context) error {
+		q, err := s.parseBlob(r.Header, false)
 		if err != nil {
 			return err
 		}
 		h := w.Header()
+		if q.blob == nil {
+			length, err := s.blobs.Length(ctx, *q.upload)
+			if err != nil {
+				return err
+			}
+			h.Set(wire.HeaderOffset, wire.FormatOffset(length))
+			return nil
+		}
+		if ok, err := s.rooms.Load().HasBlob(ctx, *q.blob); err != nil || !ok {
+			return orDenied(err)
+		}
+		f, size, err := s.blobs.Open(ctx, *q.blob)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		tag := `"` + wire.FormatHeader(q.blob[:]) + `"`
+		h.Set("ETag", tag)
+		h.Set("Accept-Ranges", "bytes")
 		h.Set("Content-Type", "application/octet-stream")
-		h.Set("Content-Length", strconv.FormatInt(st.Size(), 10))
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
-		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(10 * s.cfg.Limits.WriteWithin))
-		io.Copy(w, f)
+		from, to, status := int64(0), size, http.StatusOK
+		// RFC 9110 §13.1.5: another If-Range asks for the whole.
+		if v, given := r.Header.Get("Range"), r.Header.Get("If-Range"); v != "" && (given == "" || given == tag) {
+			span, err := wire.ParseRange(v)
+			if err != nil {
+				return err
+			}
+			ok := false
+			if from, to, ok = span.In(size); !ok {
+				h.Set("Content-Range", "bytes */"+wire.FormatOffset(size))
+				w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+				return nil
+			}
+			h.Set("Content-Range", "bytes "+wire.FormatOffset(from)+"-"+wire.FormatOffset(to-1)+"/"+wire.FormatOffset(size))
+			status = http.StatusPartialContent
+		}
+		if _, err := f.Seek(from, io.SeekStart); err != nil {
+			return err
+		}
+		h.Set("Content-Length", wire.FormatOffset(to-from))
+		w.WriteHeader(status)
+		if r.Method == http.MethodHead {
+			return nil
+		}
+		rc := http.NewResponseController(w)
+		for left := to - from; left > 0; {
+			rc.SetWriteDeadline(time.Now().Add(s.cfg.Limits.WriteWithin))
+			// A plain file goes through the kernel alone.
+			n, err := io.CopyN(w, f, min(left, blobSpan))
+			if left -= n; err != nil {
+				return nil // it went, or the blob did: too few bytes tell the client
+			}
+		}
 		return nil
 	})
 }
 
-// blobReply answers with do's error, if any: the CBOR of wire.Error.
-func (s *Server) blobReply(w http.ResponseWriter, do func() error) {
-	err := do()
+// keepBlob lets a blob live longer (POST).
+func (s *Server) keepBlob(w http.ResponseWriter, r *http.Request) {
+	s.blobReply(w, r, func(ctx context.Context) error {
+		q, err := s.parseBlob(r.Header, true)
+		if err != nil {
+			return err
+		}
+		if q.blob == nil {
+			return errInput("no blob is named")
+		}
+		rooms := s.rooms.Load()
+		if err := rooms.MayUpload(ctx, q.room, q.token); err != nil {
+			return err
+		}
+		if err := s.blobGate.Acquire(ctx, 1); err != nil {
+			return err
+		}
+		defer s.blobGate.Release(1)
+		return rooms.ProlongBlob(ctx, *q.blob, q.ttl)
+	})
+}
+
+// endBlob drops a blob before its time, for who shows the secret that was set
+// for that, or gives an upload up.
+func (s *Server) endBlob(w http.ResponseWriter, r *http.Request) {
+	s.blobReply(w, r, func(ctx context.Context) error {
+		q, err := s.parseBlob(r.Header, false)
+		switch {
+		case err != nil:
+			return err
+		case q.blob == nil:
+			return s.blobs.Abandon(ctx, *q.upload)
+		}
+		if err := s.rooms.Load().EndBlob(ctx, *q.blob, wire.SecretFrom(q.drop)); err != nil {
+			return err
+		}
+		return s.dropBlobs(ctx)
+	})
+}
+
+func orDenied(err error) error {
+	if err == nil {
+		return wire.ErrDenied
+	}
+	return err
+}
+
+// blobReply does one request about blobs, if there are not too many, and answers
+// with its error, if any: the CBOR of wire.Error.
+func (s *Server) blobReply(w http.ResponseWriter, r *http.Request, do func(context.Context) error) {
+	addr, ok := s.addrs.enter(r.RemoteAddr, s.cfg.Limits.ConnsPerAddr)
+	if !ok || s.isDraining() || s.transfers.Add(1) > int64(s.cfg.Limits.Transfers) {
+		if ok {
+			s.addrs.leave(addr)
+		}
+		http.Error(w, "too many connections", http.StatusServiceUnavailable)
+		return
+	}
+	defer func() { s.addrs.leave(addr); s.transfers.Add(-1) }()
+	err := do(r.Context())
 	if err == nil {
 		return
 	}
@@ -231,6 +273,8 @@ func (s *Server) blobReply(w http.ResponseWriter, do func() error) {
 		status = http.StatusBadRequest
 	case wire.Denied, wire.Gone:
 		status = http.StatusForbidden
+	case wire.Stale:
+		status = http.StatusConflict
 	case wire.Full:
 		status = http.StatusTooManyRequests
 	case wire.DiskFull:
@@ -241,51 +285,29 @@ func (s *Server) blobReply(w http.ResponseWriter, do func() error) {
 	w.Write(wire.Encode(e))
 }
 
-// blobWake lets the sweep look at the first expiry again.
-func (s *Server) blobWake() {
-	select {
-	case s.blobAdded <- struct{}{}:
-	default:
-	}
+// paced is a request's body that must bring blobSpan bytes within each deadline,
+// and whose failures are the client's.
+type paced struct {
+	r      io.Reader
+	rc     *http.ResponseController
+	within time.Duration
+	left   int // until the next deadline
 }
 
-// sweepBlobs deletes blobs on time, until ctx ends.
-func (s *Server) sweepBlobs(ctx context.Context) {
-	for {
-		wait := 6 * time.Hour
-		if _, first, err := s.rooms.Load().BlobBytes(ctx); err == nil && first > 0 {
-			wait = max(time.Second, min(wait, time.Unix(first, 0).Sub(s.cfg.Now())))
-		}
-		t := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return
-		case <-s.blobAdded:
-			t.Stop()
-			continue
-		case <-t.C:
-		}
-		if err := s.dropBlobs(ctx); err != nil && ctx.Err() == nil {
-			s.cfg.Log.Error("expired blobs could not be deleted", "err", err)
-		}
-	}
+func newPaced(w http.ResponseWriter, r *http.Request, within time.Duration) *paced {
+	return &paced{r: r.Body, rc: http.NewResponseController(w), within: within}
 }
 
-func (s *Server) dropBlobs(ctx context.Context) error {
-	for {
-		rooms := s.rooms.Load()
-		ids, err := rooms.ExpiredBlobs(ctx)
-		if err != nil || len(ids) == 0 {
-			return err
-		}
-		for _, id := range ids {
-			if err := s.blobs.remove(id); err != nil {
-				return err
-			}
-		}
-		if err := rooms.ForgetBlobs(ctx, ids); err != nil {
-			return err
-		}
+// Read implements io.Reader.
+func (p *paced) Read(b []byte) (int, error) {
+	if p.left <= 0 {
+		p.rc.SetReadDeadline(time.Now().Add(p.within))
+		p.left = blobSpan
 	}
+	n, err := p.r.Read(b)
+	p.left -= n
+	if err != nil && err != io.EOF {
+		err = wire.Errorf(wire.Unreachable, "the upload broke off").WithNext("go on from where it is")
+	}
+	return n, err
 }

@@ -24,6 +24,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /v1/stream", s.stream)
 	mux.HandleFunc("PUT /v1/blob", s.putBlob)
 	mux.HandleFunc("GET /v1/blob", s.getBlob)
+	mux.HandleFunc("POST /v1/blob", s.keepBlob)
+	mux.HandleFunc("DELETE /v1/blob", s.endBlob)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		if s.isDraining() || s.rooms.Load().Err() != nil {
 			http.Error(w, "not ready", http.StatusServiceUnavailable)

@@ -25,6 +25,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"hearth/blob"
 	"hearth/store"
 	"hearth/wire"
 )
@@ -101,8 +102,11 @@ type Limits struct {
 	// Lookups is how many accounts one connection may ask for in an hour, so
 	// that names are not enumerated (attacks A45): 600.
 	Lookups int
-	// BlobBytes bounds all blobs together: 16 GiB.
-	BlobBytes int64
+	// BlobBytes bounds all blobs and uploads together: 16 GiB. BlobRoomBytes is
+	// what one room may upload in a day: 8 GiB.
+	BlobBytes, BlobRoomBytes int64
+	// Transfers is how many requests about blobs are served at once: 1,024.
+	Transfers int
 	// HelloWithin is how long a connection may stay silent before its Hello:
 	// 10 s. FrameWithin is how long a frame may take once begun, WriteWithin how
 	// long a reader may take for what it is sent: 30 s each. IdleWithin ends a
@@ -122,6 +126,8 @@ func (l Limits) withDefaults() Limits {
 	def(&l.Rooms, 100000)
 	def(&l.Lookups, 600)
 	def(&l.BlobBytes, 16<<30)
+	def(&l.BlobRoomBytes, 8<<30)
+	def(&l.Transfers, 1024)
 	def(&l.HelloWithin, 10*time.Second)
 	def(&l.FrameWithin, 30*time.Second)
 	def(&l.WriteWithin, 30*time.Second)
@@ -141,13 +147,18 @@ func def[T comparable](v *T, d T) {
 type Server struct {
 	cfg      Config
 	accounts *store.Accounts
-	blobs    *blobDir
+	blobs    blob.Store
 	rooms    atomic.Pointer[store.Rooms] // replaced after a failed write
 	memory   *semaphore.Weighted         // of frames being received
 
-	created   hourly        // accounts
-	made      hourly        // rooms and doors
-	blobAdded chan struct{} // the sweep must look again
+	created hourly // accounts
+	made    hourly // rooms and doors
+
+	blobAdded chan struct{}       // the sweep must look again
+	blobGate  *semaphore.Weighted // see blobGateAll
+	blobTotal atomic.Int64        // bytes of all blobs
+	uploaded  dayBytes            // by room
+	transfers atomic.Int64        // requests about blobs under way
 
 	mu       sync.Mutex
 	conns    map[*conn]struct{}
@@ -171,12 +182,13 @@ func New(cfg Config) (*Server, error) {
 	cfg.Limits = cfg.Limits.withDefaults()
 	cfg.Store.Dir, cfg.Store.Now, cfg.Store.Log = cfg.Dir, cfg.Now, cfg.Log
 	ctx := context.Background()
-	s := &Server{cfg: cfg, conns: map[*conn]struct{}{}, idle: make(chan struct{}), blobAdded: make(chan struct{}, 1), memory: semaphore.NewWeighted(cfg.Limits.FrameMemory)}
+	s := &Server{cfg: cfg, conns: map[*conn]struct{}{}, idle: make(chan struct{}), blobAdded: make(chan struct{}, 1),
+		blobGate: semaphore.NewWeighted(blobGateAll), memory: semaphore.NewWeighted(cfg.Limits.FrameMemory)}
 	var err error
 	if s.accounts, err = store.OpenAccounts(ctx, cfg.Dir, cfg.Store.Step); err != nil {
 		return nil, err
 	}
-	if s.blobs, err = openBlobDir(filepath.Join(cfg.Dir, "blobs")); err != nil {
+	if s.blobs, err = blob.OpenFiles(filepath.Join(cfg.Dir, "blobs"), cfg.Now); err != nil {
 		s.accounts.Close()
 		return nil, err
 	}
@@ -186,6 +198,11 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.rooms.Store(rooms)
+	total, err := rooms.BlobBytes(ctx)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.blobTotal.Store(total)
 	return s, nil
 }
 

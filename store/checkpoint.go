@@ -53,7 +53,7 @@ func (r *Rooms) checkpoint(ctx context.Context) (err error) {
 		}
 		signal(r.applied)
 	}()
-	if len(list) > 0 || r.logKept {
+	if beside := r.beside.Swap(false); len(list) > 0 || r.logKept || beside {
 		snaps := make([]*snapshot, 0, len(list))
 		for _, rm := range list {
 			snaps = append(snaps, rm.snapshot(now, r.cfg.RoomBytes))

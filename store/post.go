@@ -431,17 +431,22 @@ func (r *Rooms) Ephemeral(ctx context.Context, req *wire.RoomEphemeral) ([]*Open
 	return slices.Clone(rm.watchers), rm.epoch, nil
 }
 
-// MayUpload reports whether the token opens the room now: a blob upload shows
-// it, and it is not kept with the blob (protocol §10).
+// MayUpload reports whether the token opens the room now, or is the secret of
+// the door's own seat: a blob upload shows it, and it is not kept with the blob
+// (protocol §10).
 func (r *Rooms) MayUpload(ctx context.Context, room wire.RoomID, token wire.Secret) error {
-	rm, err := r.use(ctx, room, false)
+	rm, err := r.enter(ctx, room, false)
 	if err != nil {
 		return err
 	}
 	defer r.put(rm)
 	rm.mu.Lock()
 	defer rm.mu.Unlock()
-	if !token.Opens(rm.token) {
+	switch {
+	case rm.gone > 0:
+		return wire.ErrGone
+	case rm.door && !slices.ContainsFunc(rm.seats, func(s seat) bool { return token.Opens(s.hash) }),
+		!rm.door && !token.Opens(rm.token):
 		return wire.ErrDenied
 	}
 	return r.mayGrow()

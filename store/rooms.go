@@ -96,6 +96,7 @@ type Rooms struct {
 	soonest int64         // the first expiry that a sweep must see, Unix seconds; under mu
 	daily   Day           // the day whose daily work is done; the checkpoint's own
 	logKept bool          // SQLite's log could not be truncated; the checkpoint's own
+	beside  atomic.Bool   // something beside the rooms was written since the last checkpoint
 	write   gate          // held by who writes to db, so that no one waits inside SQLite
 	budgets budgets
 }

@@ -77,6 +77,7 @@ CREATE INDEX packages_room ON packages (room);
 CREATE TABLE blobs (
 	blob    BLOB PRIMARY KEY,
 	size    INTEGER NOT NULL,
-	expires INTEGER NOT NULL
+	expires INTEGER NOT NULL,
+	hash    BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX blobs_expires ON blobs (expires);

@@ -16,8 +16,6 @@ const (
 	MaxNotice = 16 << 10
 	// MaxKnock is the largest post to a door, bytes.
 	MaxKnock = 64 << 10
-	// MaxBlob is the largest blob, bytes.
-	MaxBlob = 8 << 20
 	// MaxSeats bounds the seats of one room.
 	MaxSeats = 1024
 	// MaxClasses bounds the classes of one door.

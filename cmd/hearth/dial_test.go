@@ -132,20 +132,20 @@ func TestFramesReachAHouse(t *testing.T) {
 
 func TestABlobThatIsNotThere(t *testing.T) {
 	at := house(t)
-	if _, err := (blobs{}).Get(t.Context(), at, wire.BlobIDOf(1, []byte("x"))); !errors.Is(err, wire.ErrDenied) {
+	if _, err := blobs.Get(t.Context(), at, wire.BlobIDOf(1, []byte("x"))); !errors.Is(err, wire.ErrDenied) {
 		t.Errorf("get: %v, want denied", err)
 	}
-	if _, err := (blobs{}).Put(t.Context(), at, wire.NewRoomID(1), wire.NewSecret(), wire.MaxTTL, []byte("x")); err == nil {
+	if _, err := blobs.Put(t.Context(), at, wire.NewRoomID(1), wire.NewSecret(), wire.MaxTTL, []byte("x")); err == nil {
 		t.Error("put without a room was taken")
 	}
 }
 
 func TestABlobWithOtherBytesIsRefused(t *testing.T) {
 	at := site(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "other") })
-	if _, err := (blobs{}).Get(t.Context(), at, wire.BlobIDOf(1, []byte("mine"))); !isCode(err, wire.WrongServer) {
+	if _, err := blobs.Get(t.Context(), at, wire.BlobIDOf(1, []byte("mine"))); !isCode(err, wire.WrongServer) {
 		t.Errorf("got %v, want wrong_server", err)
 	}
-	if b, err := (blobs{}).Get(t.Context(), at, wire.BlobIDOf(1, []byte("other"))); err != nil || string(b) != "other" {
+	if b, err := blobs.Get(t.Context(), at, wire.BlobIDOf(1, []byte("other"))); err != nil || string(b) != "other" {
 		t.Errorf("the right bytes: %q, %v", b, err)
 	}
 }

@@ -395,7 +395,7 @@ func TestTreeIsTheOneThatWasNamed(t *testing.T) {
 		_, err = OpenTree(ref, blob)
 		wantRefused(t, name, err)
 	}
-	_, _, err = SealTree(Tree{Ratchet: make([]byte, wire.MaxBlob)})
+	_, _, err = SealTree(Tree{Ratchet: make([]byte, wire.MaxWhole)})
 	wantCode(t, "a tree too large", err, wire.Full)
 }
 

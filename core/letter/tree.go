@@ -33,12 +33,12 @@ type TreeRef struct {
 const TreeVersion = 1
 
 // SealTree seals a tree under a fresh key. The blob is padded to steps of an
-// eighth of its size, 4 KiB at least. It fails with full beyond wire.MaxBlob.
+// eighth of its size, 4 KiB at least. It fails with full beyond wire.MaxWhole.
 func SealTree(t Tree) (blob []byte, ref TreeRef, err error) {
 	t.Version = TreeVersion
 	b := wire.Encode(t)
 	size := treeSize(len(b) + sealAdds + sealLength)
-	if size > wire.MaxBlob {
+	if size > wire.MaxWhole {
 		return nil, TreeRef{}, tooLong("the group's tree")
 	}
 	ref.Key = wire.NewSecret()

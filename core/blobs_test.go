@@ -1,0 +1,113 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"hearth/wire"
+)
+
+// memoryBlobs stands in for the blob store, which has tests of its own: one
+// place for all servers, with ends.
+type memoryBlobs struct {
+	mu      sync.Mutex
+	m       map[wire.BlobID]memoryBlob
+	uploads map[wire.UploadID][]byte
+}
+
+type memoryBlob struct {
+	b    []byte
+	end  time.Time
+	drop wire.SecretHash
+}
+
+func (b *memoryBlobs) Put(_ context.Context, _ string, room wire.RoomID, _ wire.Secret, ttl time.Duration, v []byte) (wire.BlobID, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	id := wire.BlobIDOf(room.Region(), v)
+	b.m[id] = memoryBlob{b: bytes.Clone(v), end: time.Now().Add(ttl)}
+	return id, nil
+}
+
+func (b *memoryBlobs) live(id wire.BlobID) (memoryBlob, error) {
+	v, ok := b.m[id]
+	if !ok || !time.Now().Before(v.end) {
+		return v, wire.ErrDenied
+	}
+	return v, nil
+}
+
+func (b *memoryBlobs) Get(_ context.Context, _ string, id wire.BlobID) ([]byte, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	v, err := b.live(id)
+	return v.b, err
+}
+
+func (b *memoryBlobs) Upload(_ context.Context, _ string, u Upload, r io.Reader) (int64, error) {
+	piece, err := io.ReadAll(r)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	have := b.uploads[u.ID]
+	if int64(len(have)) != u.Offset {
+		return int64(len(have)), wire.ErrStale
+	}
+	have = append(have, piece...)
+	if b.uploads == nil {
+		b.uploads = map[wire.UploadID][]byte{}
+	}
+	b.uploads[u.ID] = have
+	if u.Last != nil && err == nil {
+		delete(b.uploads, u.ID)
+		if wire.BlobIDOf(u.Last.Region(), have) != *u.Last {
+			return 0, wire.Errorf(wire.BadInput, "other bytes")
+		}
+		b.m[*u.Last] = memoryBlob{b: have, end: time.Now().Add(u.TTL), drop: u.Drop}
+	}
+	return int64(len(have)), err
+}
+
+func (b *memoryBlobs) Uploaded(_ context.Context, _ string, id wire.UploadID) (int64, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	have, ok := b.uploads[id]
+	if !ok {
+		return 0, wire.ErrDenied
+	}
+	return int64(len(have)), nil
+}
+
+func (b *memoryBlobs) Open(_ context.Context, _ string, id wire.BlobID, from int64) (io.ReadCloser, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	v, err := b.live(id)
+	if err != nil || from >= int64(len(v.b)) {
+		return nil, wire.ErrDenied
+	}
+	return io.NopCloser(bytes.NewReader(v.b[from:])), nil
+}
+
+func (b *memoryBlobs) Prolong(_ context.Context, _ string, _ Payment, id wire.BlobID, ttl time.Duration) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	v, err := b.live(id)
+	if end := time.Now().Add(ttl); err == nil && end.After(v.end) {
+		v.end = end
+		b.m[id] = v
+	}
+	return err
+}
+
+func (b *memoryBlobs) Drop(_ context.Context, _ string, id wire.BlobID, secret wire.Secret) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	v, err := b.live(id)
+	if err != nil || !secret.Opens(v.drop) {
+		return wire.ErrDenied
+	}
+	delete(b.m, id)
+	return nil
+}
