@@ -72,6 +72,11 @@ func (s *step) tellChange(r *room, cv *conversation, before, after *roster.Roste
 			return err
 		}
 	}
+	if cv.Kind == KindDirect && len(after.LeavesOf(cv.Peer)) == 0 && len(before.LeavesOf(cv.Peer)) > 0 {
+		if err := s.takeUp(cv.Peer); err != nil {
+			return err
+		}
+	}
 	for _, m := range st.Members {
 		if roleOf(before, m.Account) == 0 {
 			s.del(outcastName(cv.ID, m.Account)) // whoever may, has let them in again

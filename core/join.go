@@ -75,6 +75,9 @@ func (c *Client) join(ctx context.Context, id []byte) (convID, error) {
 		if have, err := s.has(packageName(rq.Ref)); err != nil || !have {
 			return errForged // a KeyPackage is used once
 		}
+		if beaten, err := s.beaten(rq, j); err != nil || beaten {
+			return err
+		}
 		s.del(requestName(id))
 		if !kp.LastResort {
 			s.del(packageName(rq.Ref)) // the init key is gone with it (RFC 9420 §16.8)
@@ -148,16 +151,6 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 			return nil // we are there, and further
 		}
 		s.closeRoom(known, roomRemoved) // and come back as a new leaf
-	}
-	if st.Kind == roster.Direct {
-		wins, err := s.wins(cv, j.group)
-		if err != nil || !wins {
-			// The other room stays; what this one said is not lost.
-			if err := s.firstMessage(cv, st, inv); err != nil {
-				return err
-			}
-			return err
-		}
 	}
 	r := &room{ID: inv.Room, Server: inv.Server, Conv: id, Seat: newSeat(inv.Room.Region()), Old: &seat{ID: inv.Seat, Secret: inv.SeatSecret},
 		Epoch: wire.Epoch(j.group.Epoch()), Renewed: now.Unix(), RenewAt: s.c.renewAfterJoining(len(j.group.Members()))}
@@ -334,12 +327,61 @@ func (c *Client) renewAfterJoining(members int) int64 {
 	return c.now().Add(time.Minute + c.jitter(most)).Unix()
 }
 
+// beaten keeps an invitation to a direct conversation whose present room wins:
+// what it said is not lost, and it is taken up if the other one turns out to
+// have gone from the present room.
+func (s *step) beaten(rq *request, j *joining) (bool, error) {
+	st := j.roster.State()
+	if st.Kind != roster.Direct {
+		return false, nil
+	}
+	cv, err := s.conv(convID(st.ID))
+	if err != nil || cv == nil {
+		return false, err
+	}
+	if wins, err := s.wins(cv, j.group); err != nil || wins {
+		return false, err
+	}
+	if err := s.standing(cv, &rq.Wrapper, j); err != nil {
+		return false, err
+	}
+	if !rq.Beaten {
+		if err := s.firstMessage(cv, st, &rq.Wrapper); err != nil {
+			return false, err
+		}
+	}
+	rq.Decided, rq.Beaten = false, true
+	s.putRequest(rq)
+	return true, nil
+}
+
+// takeUp carries out an invitation that was beaten by a room from which the
+// other one has gone: who declined the one and founded the other is not there.
+func (s *step) takeUp(peer wire.AccountID) error {
+	return s.scan("request", func(_ string, b []byte) (bool, error) {
+		rq := new(request)
+		if err := decodeRecord(b, rq); err != nil {
+			return false, err
+		}
+		if rq.Beaten && rq.Wrapper.Account == peer && !rq.over(s.c.now()) {
+			rq.Decided, rq.Beaten = true, false
+			s.putRequest(rq)
+			s.then(s.c.wakeRequests)
+		}
+		return true, nil
+	})
+}
+
 // wins reports whether a room that was joined for a direct conversation takes
-// the place of the present one: of two, the lower group id wins (protocol §6).
+// the place of the present one: of two, the lower group id wins (protocol §6),
+// unless the other one has gone from the present one.
 func (s *step) wins(cv *conversation, g *mls.Group) (bool, error) {
 	r, err := s.room(cv.Room)
 	if err != nil || r == nil || r.State != roomOK && r.State != roomFounding {
 		return true, err
+	}
+	if alone, _, err := s.alone(cv.ID); err != nil || alone {
+		return alone, err
 	}
 	present, err := s.group(r.ID)
 	if err != nil || present == nil {

@@ -221,10 +221,16 @@ type request struct {
 	Until   int64 // Unix seconds
 	// Decided: an answer was given and is being carried out.
 	Decided bool
+	// Beaten: another room of the same direct conversation was preferred.
+	Beaten bool
 }
 
 // lateAnswer is how long a request that has expired is kept to say so.
 const lateAnswer = 31 * 24 * time.Hour
+
+func (s *step) putRequest(rq *request) {
+	s.putUntil(requestName(rq.ID), rq, rq.Until+int64(lateAnswer.Seconds()))
+}
 
 func requestName(id []byte) string { return vault.Name("request", b64(id)) }
 
@@ -257,11 +263,11 @@ func (s *step) invited(d *door, k knock, id []byte) error {
 	}
 	if wanted {
 		rq.Decided = true
-		s.putUntil(requestName(id), rq, rq.Until+int64(lateAnswer.Seconds()))
+		s.putRequest(&rq)
 		s.then(func() { s.c.wakeRequests() })
 		return nil
 	}
-	s.putUntil(requestName(id), rq, rq.Until+int64(lateAnswer.Seconds()))
+	s.putRequest(&rq)
 	cv, err := s.conv(convID(st.ID))
 	if err != nil {
 		return err

@@ -49,7 +49,7 @@ func (c *Client) Requests(ctx context.Context) ([]Request, error) {
 			if err := decodeRecord(b, rq); err != nil {
 				return false, err
 			}
-			if rq.Decided || rq.over(c.now()) {
+			if rq.Decided || rq.Beaten || rq.over(c.now()) {
 				return true, nil
 			}
 			inv := &rq.Wrapper

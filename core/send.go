@@ -147,14 +147,24 @@ type beginning func(*step) error
 // has to begin, together with its first message.
 func (c *Client) target(ctx context.Context, to string, first []byte) (convID, beginning, error) {
 	if id, ok := parseConv(to); ok {
-		known := false
-		err := c.look(ctx, func(s *step) error {
-			cv, err := s.conv(id)
-			known = cv != nil
+		var cv *conversation
+		var peer *person
+		err := c.look(ctx, func(s *step) (err error) {
+			if cv, err = s.conv(id); err != nil || cv == nil {
+				return err
+			}
+			if alone, _, err := s.alone(id); err != nil || !alone {
+				return err
+			}
+			peer, err = s.person(cv.Peer)
 			return err
 		})
-		if err != nil || known {
+		if err != nil || cv != nil && peer == nil {
 			return id, nil, err
+		}
+		if peer != nil {
+			// They declined, or went: they are asked again.
+			return c.direct(ctx, peer, first, nil)
 		}
 	}
 	if letter.IsLink(to) {

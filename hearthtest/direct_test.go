@@ -1,0 +1,75 @@
+package hearthtest
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"hearth/wire"
+)
+
+// TestDeclinedThenWritesFirst: somebody declines and then begins the same
+// conversation anew. Whichever of the two rooms has the lower id, they end in
+// one: the one that declined holds no place in the other.
+func TestDeclinedThenWritesFirst(t *testing.T) {
+	Run(t, func(w *World) {
+		// The answers are late: the door they go to is full.
+		late := map[string]wire.RoomID{}
+		open := w.Net.Tamper(func(l *Link, d Direction, f wire.Frame) []wire.Frame {
+			var p wire.DoorPost
+			if d != ToServer || f.Op != wire.OpDoorPost || !strings.HasPrefix(l.Person, "bob") || wire.Decode(f.Body, &p) != nil {
+				return []wire.Frame{f}
+			}
+			if door, ok := late[l.Person]; ok && door != p.Door {
+				return []wire.Frame{f}
+			}
+			late[l.Person] = p.Door
+			l.Send(w.ctx, ToClient, wire.Frame{Op: wire.OpError, ID: f.ID, Body: wire.Encode(wire.Errorf(wire.Full, "no room"))})
+			return nil
+		})
+		var rooms []string
+		for i := range 5 { // each way has one chance in two
+			alice, bob := w.Person("alice"+strconv.Itoa(i)), w.Person("bob"+strconv.Itoa(i))
+			alice.Send(bob.Name, "hello")
+			id := bob.Request()
+			if _, err := bob.Client.Decline(bob.Patience(), id); err != nil {
+				t.Fatal(err)
+			}
+			room := bob.Send(alice.Name, "on second thoughts").Room
+			alice.Expect("on second thoughts")
+			rooms = append(rooms, room)
+		}
+		w.Sleep(time.Minute)
+		open()
+		w.Sleep(time.Hour)
+		for i, room := range rooms {
+			alice, bob := w.Person("alice"+strconv.Itoa(i)), w.Person("bob"+strconv.Itoa(i))
+			bob.Send(room, "are you there?")
+			alice.Expect("are you there?")
+			alice.Send(room, "yes")
+			bob.Expect("yes")
+			if a, b := alice.Room(room), bob.Room(room); a.Epoch != b.Epoch {
+				t.Errorf("they are in two rooms: epochs %d and %d", a.Epoch, b.Epoch)
+			}
+		}
+	})
+}
+
+// TestWhoDeclinedIsAskedAgain: also when the conversation is named, not the
+// person.
+func TestWhoDeclinedIsAskedAgain(t *testing.T) {
+	Run(t, func(w *World) {
+		alice, bob := w.Person("alice"), w.Person("bob")
+		room := alice.Send("bob", "hello").Room
+		if _, err := bob.Client.Decline(bob.Patience(), bob.Request()); err != nil {
+			t.Fatal(err)
+		}
+		w.Sleep(time.Minute)
+		alice.Send(room, "please")
+		if got := bob.Accept(); got != room {
+			t.Errorf("another conversation: %s", got)
+		}
+		bob.Expect("please")
+	})
+}
