@@ -8,13 +8,14 @@ export GOFLAGS := -buildvcs=false $(GOFLAGS)
 
 PEER := mls/peertest/tsmls
 
-.PHONY: help build run test check node wasm soak bench fuzz clean
+.PHONY: help build run test check node wasm soak bench fuzz fuzzworld clean
 
 help:
 	@echo 'make run    build bin/hearth and start a server on http://localhost:8420'
 	@echo 'make build  leave bin/hearth'
 	@echo 'make test   gofmt, vet, the build for browsers, every test'
 	@echo 'make soak   long random histories against the independent MLS peer'
+	@echo 'make fuzzworld  worlds gone wild, for FOR (10m)'
 	@echo 'make bench  benchmarks of mls, then the load generator, a few seconds each'
 	@echo 'make fuzz   every fuzz target for a few seconds'
 
@@ -51,6 +52,11 @@ soak: node
 bench: build node
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./mls ./mls/peertest
 	for b in idle deliver offline group; do ./bin/hearth bench $$b --seconds 5 || exit 1; done
+
+FOR ?= 10m
+ROUNDS ?= 100
+fuzzworld:
+	HEARTH_WORLD_FOR=$(FOR) HEARTH_WORLD_ROUNDS=$(ROUNDS) $(GO) test -count=1 -timeout 0 -v -run '^TestFuzzedWorld$$' ./hearthtest
 
 FUZZTIME ?= 10s
 fuzz:

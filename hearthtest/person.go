@@ -23,6 +23,9 @@ type Person struct {
 	Client *core.Client
 	// Faults, if set before Start, stand between the client and its disk.
 	Faults *vaulttest.Faults
+	// Skew is how far the person's clock is ahead of the world's, from the next
+	// Start on.
+	Skew time.Duration
 
 	w    *World
 	stop context.CancelFunc
@@ -66,6 +69,9 @@ func (p *Person) Patience() context.Context {
 // Start opens the client on the disk that the person has and lets it run.
 func (p *Person) Start() error {
 	cfg := core.Config{Disk: p.Disk, Key: p.Key, Dial: p.w.dial(p.Name), Blobs: p.w.blobs(p.Name)}
+	if skew := p.Skew; skew != 0 {
+		cfg.Now = func() time.Time { return time.Now().Add(skew) }
+	}
 	if p.Faults != nil {
 		cfg.Disk, cfg.Key = p.Faults.Disk(p.Disk), p.Faults.Key(p.Key)
 	}
@@ -91,6 +97,16 @@ func (p *Person) Stop() {
 	p.stop()
 	<-p.done
 	p.Client.Close()
+	p.stop = nil
+}
+
+// Crash ends the client as a power cut does: nothing is put in order.
+func (p *Person) Crash() {
+	if p.stop == nil {
+		return
+	}
+	p.stop()
+	<-p.done
 	p.stop = nil
 }
 
