@@ -31,7 +31,8 @@ func (s *step) closeRoom(r *room, state roomState) {
 	s.dropGroup(r.ID)
 	s.del(sagaName(r.ID))
 	s.del(linkName(r.ID))
-	for _, prefix := range []string{planName(r.ID), outboxName(r.ID), unpostedName(r.ID), vault.Name("leaf", b64(r.ID[:]))} {
+	s.del(healingName(r.ID))
+	for _, prefix := range []string{planName(r.ID), outboxName(r.ID), unpostedName(r.ID), vault.Name("refresh", b64(r.ID[:])), vault.Name("leaf", b64(r.ID[:]))} {
 		s.scan(prefix, func(name string, _ []byte) (bool, error) {
 			s.del(name)
 			return true, nil

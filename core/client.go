@@ -170,6 +170,7 @@ func (c *Client) resume(r *room) {
 	}
 	c.wakeRoom(r.ID)
 	c.wakeNotices(r.ID)
+	c.wakeHealing(r.ID)
 	c.wakeAt(r.ID, r.RenewAt)
 	c.wakeAt(r.ID, r.InvitedUntil)
 }

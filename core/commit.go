@@ -188,7 +188,11 @@ func (s *step) apply(r *room, ro *roster.Roster, p *plan) (after roster.State, o
 		if err != nil {
 			return after, nil, nil, err
 		}
-		if _, there := ro.LeafOf(inv.Account, cred.Device); there {
+		if asks := p.asking(inv.Account, cred.Device); asks != nil {
+			if !putsBack(asks, ro, chain, o) {
+				continue
+			}
+		} else if _, there := ro.LeafOf(inv.Account, cred.Device); there {
 			continue // another member was faster
 		}
 		if _, in := after.Member(inv.Account); !in {
@@ -268,10 +272,11 @@ func (s *step) ownCommit(r *room, cv *conversation, g *mls.Group, sg *saga, numb
 		return err
 	}
 	for _, a := range sg.Leaves {
-		l := &leaf{Seat: &a.Seat, Since: s.c.now().Unix()}
-		if me, err := s.me(); err == nil {
-			l.By = me.ID
+		l, err := s.leaf(r.ID, mls.LeafIndex(a.Index))
+		if err != nil {
+			return err
 		}
+		l.Seat = &a.Seat
 		s.putLeaf(r.ID, mls.LeafIndex(a.Index), l)
 	}
 	s.dropPlan(r.ID, sg.Plan.N)
@@ -376,6 +381,9 @@ func (s *step) enter(r *room, cv *conversation, g *mls.Group, staged *mls.Staged
 	s.then(func() { delete(s.c.posted, r.ID) })
 	committer, _ := ro.Leaf(ch.Committer)
 	if staged.SelfRemoved() {
+		if own, err := s.outOfOwnWill(r, cv, ch); err != nil || own {
+			return err
+		}
 		return s.removed(r, cv, ro, committer.Account)
 	}
 	mine := ch.Committer == g.OwnLeaf()
@@ -389,11 +397,18 @@ func (s *step) enter(r *room, cv *conversation, g *mls.Group, staged *mls.Staged
 	if mine && ch.Path {
 		r.Renewed, r.RenewAt = s.c.now().Unix(), 0
 	}
+	back, err := s.backIn(r.ID, ro, next, ch)
+	if err != nil {
+		return err
+	}
 	for _, m := range ch.Removed {
 		s.del(leafName(r.ID, m.Index))
 	}
 	for _, m := range ch.Added {
-		s.putLeaf(r.ID, m.Index, &leaf{Since: s.c.now().Unix(), By: committer.Account})
+		s.putLeaf(r.ID, m.Index, &leaf{Since: s.c.now().Unix(), By: committer.Account, Joined: back[m.Index]})
+	}
+	if err := s.tellRefreshed(cv, next, ch); err != nil {
+		return err
 	}
 	if mine && len(ch.Added) > 0 && next.State().Kind == roster.Group {
 		if err := s.sendNames(r, next, ch.Added); err != nil {

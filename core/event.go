@@ -342,6 +342,20 @@ const (
 	NoticeRolledBack = "server_rolled_back"
 	// NoticeOutOfStep: a change of the group could not be accepted.
 	NoticeOutOfStep = "out_of_step"
+	// NoticeLapsed: the device was away longer than the server keeps changes.
+	NoticeLapsed = "away_too_long"
+	// NoticeStateLost: the device's own keys for the conversation are gone.
+	NoticeStateLost = "state_lost"
+	// NoticeRejoined: the device is back in step; what was said meanwhile is
+	// missing.
+	NoticeRejoined = "rejoined"
+	// NoticeUnproven: a member who is no admin has put the device back into a
+	// conversation that has changed since.
+	NoticeUnproven = "rejoined_unproven"
+	// NoticeRefreshed: another device was put back into step.
+	NoticeRefreshed = "member_refreshed"
+	// NoticeSuspect: a member gave another one a place that does not open.
+	NoticeSuspect = "seat_suspect"
 	// NoticeSeats: a change of the group and the server's seats do not agree.
 	NoticeSeats = "seats_differ"
 	// NoticeSeatLost: the server no longer opens this device's seat.

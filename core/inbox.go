@@ -58,8 +58,10 @@ func (l *roomLog) opened(ctx context.Context, which int, o wire.SeatOpened) (boo
 		switch {
 		case o.Head < r.Read:
 			return s.outOfStep(r, cv, NoticeRolledBack, "The server has lost part of this conversation's log.")
-		case o.Lapsed, o.Cursor > r.Read:
-			return s.outOfStep(r, cv, NoticeOutOfStep, "This device was away too long to catch up.")
+		case o.Lapsed:
+			return s.outOfStep(r, cv, NoticeLapsed, "This device was away too long to catch up.")
+		case o.Cursor > r.Read:
+			return s.outOfStep(r, cv, NoticeTwin, "This device's data was copied, or restored from a copy: more was read here than it knows.")
 		}
 		return nil
 	})
@@ -85,6 +87,11 @@ func (s *step) outOfStep(r *room, cv *conversation, code, text string) error {
 		return nil
 	}
 	r.State = roomOutOfStep
+	if code != NoticeRolledBack {
+		if err := s.heal(r, cv, code); err != nil {
+			return err
+		}
+	}
 	s.putRoom(r)
 	return s.notice(cv, code, text)
 }
@@ -137,7 +144,7 @@ func (l *roomLog) entry(ctx context.Context, e *wire.Entry) error {
 			return err
 		}
 		if e.Kind != wire.KindEphemeral {
-			r.Read = e.Number
+			r.Read, r.ReadAt = e.Number, s.c.now().Unix()
 		}
 		switch e.Kind {
 		case wire.KindPost:

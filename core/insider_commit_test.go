@@ -273,7 +273,7 @@ var commitDeviations = []hearthtest.Deviation{
 
 	refused("a forged request to rejoin", func(m *insider) {
 		kp, bob, _ := m.claim("bob")
-		q, err := roster.NewRejoin(m.key, bob, m.Roster.State().ID, leavesOf(m, bob.Account()), kp, nil)
+		q, err := roster.NewRejoin(m.key, bob, m.Roster.State().ID, leavesOf(m, bob.Account()), kp, nil, wire.AccountID{})
 		m.must(err)
 		rejoin(m, kp, q.Evidence)
 	}, signs, edit("core/roster/rights.go", "if e.Kind == EvidenceRejoin && e.account == l.Account && e.device == l.Device && e.names(l.Hash) && v.adds(e) {", "if e.Kind == EvidenceRejoin && e.account == l.Account && e.names(l.Hash) {"),
@@ -285,7 +285,7 @@ var commitDeviations = []hearthtest.Deviation{
 		key, bob, _, err := m.st.Bob.Client.Identity()
 		m.must(err)
 		kp, _, _ := m.claim("bob")
-		q, err := roster.NewRejoin(key, bob, m.Roster.State().ID, []roster.LeafHash{{1}}, kp, nil)
+		q, err := roster.NewRejoin(key, bob, m.Roster.State().ID, []roster.LeafHash{{1}}, kp, nil, wire.AccountID{})
 		m.must(err)
 		rejoin(m, kp, q.Evidence)
 	}, edit("core/roster/rights.go", "e.names(l.Hash) && v.adds(e) {", "v.adds(e) {")),

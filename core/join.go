@@ -130,7 +130,6 @@ func (c *Client) open(inv *letter.Wrapper, kp *keyPackage, blob []byte) (*joinin
 func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 	st := j.roster.State()
 	id := convID(st.ID)
-	now := s.c.now()
 	cv, err := s.conv(id)
 	if err != nil {
 		return err
@@ -152,28 +151,40 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 		}
 		s.closeRoom(known, roomRemoved) // and come back as a new leaf
 	}
-	r := &room{ID: inv.Room, Server: inv.Server, Conv: id, Seat: newSeat(inv.Room.Region()), Old: &seat{ID: inv.Seat, Secret: inv.SeatSecret},
-		Epoch: wire.Epoch(j.group.Epoch()), Renewed: now.Unix(), RenewAt: s.c.renewAfterJoining(len(j.group.Members()))}
 	old := cv.Room
-	cv.Room = r.ID
-	s.putConv(cv)
-	s.putGroup(r.ID, j.group)
-	s.putRoster(r.ID, j.roster)
-	if err := s.keepLinkKey(r.ID, j.group); err != nil {
-		return err
-	}
-	if err := s.meet(r, j, inv); err != nil {
-		return err
-	}
-	if err := s.announce(r, j.roster); err != nil {
+	r, err := s.moveIn(cv, inv, j)
+	if err != nil {
 		return err
 	}
 	if err := s.replaced(cv, old, r); err != nil {
 		return err
 	}
 	s.putRoom(r)
-	s.then(func() { s.c.resume(r) })
 	return s.firstMessage(cv, st, inv)
+}
+
+// moveIn makes the room of a group that was joined the conversation's. The caller
+// saves the room.
+func (s *step) moveIn(cv *conversation, inv *letter.Wrapper, j *joining) (*room, error) {
+	now := s.c.now()
+	r := &room{ID: inv.Room, Server: inv.Server, Conv: cv.ID, Seat: newSeat(inv.Room.Region()), Old: &seat{ID: inv.Seat, Secret: inv.SeatSecret},
+		Epoch: wire.Epoch(j.group.Epoch()), Renewed: now.Unix(), RenewAt: s.c.renewAfterJoining(len(j.group.Members()))}
+	cv.Room = r.ID
+	s.putConv(cv)
+	s.putGroup(r.ID, j.group)
+	s.putRoster(r.ID, j.roster)
+	s.putUntil(adderName(r.ID), adder{Account: inv.Account}, now.Add(wire.ClaimWithin).Unix())
+	if err := s.keepLinkKey(r.ID, j.group); err != nil {
+		return nil, err
+	}
+	if err := s.meet(r, j, inv); err != nil {
+		return nil, err
+	}
+	if err := s.announce(r, j.roster); err != nil {
+		return nil, err
+	}
+	s.then(func() { s.c.resume(r) })
+	return r, nil
 }
 
 // standing refuses an invitation that would take the place of a conversation in

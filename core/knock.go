@@ -135,7 +135,14 @@ func (s *step) knock(d *door, payload []byte) error {
 	case err != nil:
 		return err
 	case k.wrapper != nil:
+		if back, err := s.comesBack(k); err != nil || back {
+			return err
+		}
 		return s.invited(d, k, h[:16])
+	case k.rejoin != nil:
+		return s.hearRejoin(k.rejoin)
+	case k.verdict != nil:
+		return s.hearVerdict(k.verdict)
 	case k.answer != nil:
 		return s.answered(k.answer)
 	case k.join != nil:
@@ -152,6 +159,8 @@ type knock struct {
 	chain   *identity.Chain
 	answer  *letter.Answer
 	join    *letter.Join
+	rejoin  []byte // letter.Rejoin, not read yet
+	verdict *letter.Verdict
 }
 
 // read opens a letter. An error is ours; what is wrong with the letter makes it
@@ -184,22 +193,20 @@ func (s *step) read(d *door, payload []byte) (k knock, err error) {
 		return knock{ref: ref, wrapper: &w, chain: chain}, nil
 	case letter.KindAnswer:
 		var failed error
-		a, err := letter.ParseAnswer(l.Body, func(id wire.AccountID) (*identity.Chain, bool) {
-			p, err := s.person(id)
-			if err == nil {
-				var c *identity.Chain
-				c, err = p.chain()
-				if c != nil {
-					return c, true
-				}
-			}
-			failed = err
-			return nil, false
-		})
+		a, err := letter.ParseAnswer(l.Body, s.chainsOf(&failed))
 		if err != nil {
 			return k, failed
 		}
 		return knock{answer: &a}, nil
+	case letter.KindRejoin:
+		return knock{rejoin: l.Body}, nil
+	case letter.KindVerdict:
+		var failed error
+		v, err := letter.ParseVerdict(l.Body, s.chainsOf(&failed))
+		if err != nil {
+			return k, failed
+		}
+		return knock{verdict: &v}, nil
 	case letter.KindJoin:
 		j, chain, err := letter.ParseJoin(l.Body)
 		if err != nil {
@@ -207,7 +214,30 @@ func (s *step) read(d *door, payload []byte) (k knock, err error) {
 		}
 		return knock{join: &j, chain: chain}, nil
 	}
-	return k, nil // rejoin requests: nothing answers them yet
+	return k, nil // a later version's
+}
+
+// chainsOf looks up the chains of people that are known here. The vault's errors
+// go to failed.
+func (s *step) chainsOf(failed *error) func(wire.AccountID) (*identity.Chain, bool) {
+	return func(id wire.AccountID) (*identity.Chain, bool) {
+		me, err := s.me()
+		if err == nil && id == me.ID {
+			c, err := me.chain()
+			return c, err == nil
+		}
+		var c *identity.Chain
+		if err == nil {
+			var p *person
+			if p, err = s.person(id); err == nil {
+				c, err = p.chain()
+			}
+		}
+		if err != nil {
+			*failed = err
+		}
+		return c, c != nil
+	}
 }
 
 // request is an invitation that waits for an answer.

@@ -181,13 +181,12 @@ func (s *step) sealNotice(r *room, link letter.LinkKey, n *unposted) error {
 	if err != nil {
 		return err
 	}
-	at := uint32(0)
-	if g, err := s.group(r.ID); err != nil {
+	ro, err := s.lastRoster(r.ID)
+	if err != nil || ro == nil {
 		return err
-	} else if g != nil {
-		at = uint32(g.OwnLeaf())
 	}
-	n.Sealed, err = letter.SealNotice(link, key, letter.Notice{Kind: n.Kind, Room: r.ID, Leaf: at, Account: me.ID, Body: n.Body})
+	l, _ := ro.LeafOf(me.ID, key.ID())
+	n.Sealed, err = letter.SealNotice(link, key, letter.Notice{Kind: n.Kind, Room: r.ID, Leaf: uint32(l.Index), Account: me.ID, Body: n.Body})
 	if err != nil {
 		return err
 	}

@@ -62,6 +62,8 @@ type room struct {
 	// Noticed is the code of the last notice about the log.
 	Noticed string
 	Holes   uint64
+	// ReadAt is when Read moved last, Unix seconds.
+	ReadAt int64
 }
 
 // roomState is what this device can do in a room.

@@ -93,7 +93,7 @@ func (s *step) say(id convID, m *content.Message, body []byte) (content.MessageI
 	if err != nil {
 		return mid, err
 	}
-	if err := canPost(r); err != nil {
+	if err := s.canSay(r); err != nil {
 		return mid, err
 	}
 	me, err := s.me()
@@ -125,6 +125,18 @@ func (s *step) say(id convID, m *content.Message, body []byte) (content.MessageI
 	return mid, nil
 }
 
+// canSay says why a room takes no messages from us, if it does not. Out of step
+// they wait: the room heals itself.
+func (s *step) canSay(r *room) error {
+	if r == nil || r.State != roomOutOfStep {
+		return canPost(r)
+	}
+	if h, err := s.healing(r.ID); err != nil || h != nil && !h.Unseated {
+		return err
+	}
+	return canPost(r)
+}
+
 // canPost says why a room takes nothing from us, if it does not.
 func canPost(r *room) error {
 	if r == nil {
@@ -137,7 +149,7 @@ func canPost(r *room) error {
 		return wire.Errorf(wire.Denied, "you are no longer in this conversation").WithNext("ask a member to invite you again")
 	}
 	return wire.Errorf(wire.Stale, "this device is out of step with the conversation").
-		WithNext("ask a member to remove and invite you again")
+		WithNext("it heals by itself within minutes; try again then")
 }
 
 // beginning begins a conversation within a step, unless it has begun meanwhile.
@@ -277,7 +289,7 @@ func (s *step) ready(id convID) (bool, error) {
 		return false, err
 	}
 	r, err := s.room(cv.Room)
-	if err != nil || canPost(r) != nil {
+	if err != nil || s.canSay(r) != nil {
 		return false, err
 	}
 	alone, _, err := s.alone(id)

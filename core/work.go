@@ -57,6 +57,9 @@ func (c *Client) nextInRoom(ctx context.Context, id wire.RoomID) (act action, er
 		if _, err := s.dueLeave(r); err != nil {
 			return err
 		}
+		if err := s.dueRefresh(r); err != nil {
+			return err
+		}
 		p, err := s.firstPlan(id)
 		if err != nil {
 			return err

@@ -69,8 +69,8 @@ var seatDeviations = []Deviation{
 	{"a seat called lapsed", func(st *Stage) {
 		onAnswer(st.World, st.Bob, wire.OpSeatOpen, func(o *wire.SeatOpened) { o.Lapsed = true })
 		st.Bob.Restart()
-		st.Bob.Notice(core.NoticeOutOfStep)
-	}, []Edit{{"core/inbox.go", "case o.Lapsed, o.Cursor > r.Read:", "case false:"}}},
+		st.Bob.Notice(core.NoticeLapsed)
+	}, []Edit{{"core/inbox.go", "case o.Lapsed:", "case false:"}}},
 
 	{"a seat that does not open any more", func(st *Stage) {
 		st.Bob.Stop()

@@ -74,7 +74,7 @@ func TestSignaturesAreForOnePurpose(t *testing.T) {
 			t.Errorf("%s: got %v, want it refused", name, err)
 		}
 	}
-	labels := []Label{labelEntry, labelProof, LabelRejoin, LabelLeave, LabelAnswer, LabelWrapper, LabelJoin, LabelNotice}
+	labels := []Label{labelEntry, labelProof, LabelRejoin, LabelLeave, LabelAnswer, LabelWrapper, LabelJoin, LabelNotice, LabelVerdict}
 	for i, l := range labels {
 		for _, m := range labels[:i] {
 			if l == m {

@@ -34,6 +34,9 @@ const (
 	LabelJoin Label = "hearth join v1"
 	// LabelNotice is for what a leaf says outside of epochs (protocol §5).
 	LabelNotice Label = "hearth notice v1"
+	// LabelVerdict is for the answer to a request to rejoin that cannot be
+	// carried out (protocol §5).
+	LabelVerdict Label = "hearth rejoin verdict v1"
 )
 
 // labelled is what Sign and Verify cover.

@@ -73,8 +73,9 @@ type Kind uint8
 const (
 	KindWelcome Kind = 1 // SealWelcome's
 	KindAnswer  Kind = 2 // Answer, signed
-	KindRejoin  Kind = 3 // roster.RejoinRequest
+	KindRejoin  Kind = 3 // Rejoin
 	KindJoin    Kind = 4 // Join, signed
+	KindVerdict Kind = 9 // Verdict, signed
 )
 
 // LetterVersion is the version of letters.

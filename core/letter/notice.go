@@ -31,7 +31,7 @@ type NoticeKind uint8
 
 // The kinds. One that isn't known is acknowledged and dropped.
 const (
-	NoticeOutOfStep NoticeKind = 1 // roster.RejoinRequest: cannot enter the room's epoch
+	NoticeOutOfStep NoticeKind = 1 // Rejoin: cannot enter the room's epoch
 	NoticeFounding  NoticeKind = 2 // a successor was founded
 	NoticeEvidence  NoticeKind = 3 // roster.Evidence, for whoever can commit
 )

@@ -49,6 +49,9 @@ type rejoin struct {
 	// Door is the SHA-256 of the door to answer at, which does not travel into
 	// the group.
 	Door [sha256.Size]byte
+	// Suspect gave the device a seat that does not open; zero: nobody did
+	// (protocol §2).
+	Suspect wire.AccountID
 }
 
 // leave says that an account goes, with all its leaves. It is void when the
@@ -72,6 +75,7 @@ type signed struct {
 	leaves       []LeafHash
 	added        LeafHash // rejoin only
 	door         [sha256.Size]byte
+	suspect      wire.AccountID
 	label        identity.Label
 	Evidence
 }
@@ -87,7 +91,7 @@ func (e Evidence) read() (signed, error) {
 		err = wire.Decode(e.Body, &b)
 		version = b.Version
 		s.conversation, s.account, s.device, s.position, s.leaves = b.Conversation, b.Account, b.Device, b.Position, b.Leaves
-		s.added, s.door, s.label = b.New, b.Door, identity.LabelRejoin
+		s.added, s.door, s.suspect, s.label = b.New, b.Door, b.Suspect, identity.LabelRejoin
 	case EvidenceLeave:
 		var b leave
 		err = wire.Decode(e.Body, &b)
@@ -153,14 +157,14 @@ type RejoinRequest struct {
 
 // NewRejoin returns a request of the device key, at its account's chain c, to be
 // put back into a conversation: leaves are the hashes of every leaf that it may
-// hold there.
-func NewRejoin(key identity.DeviceKey, c *identity.Chain, id ConversationID, leaves []LeafHash, kp *mls.KeyPackage, door []byte) (RejoinRequest, error) {
+// hold there, suspect whoever gave it a seat that does not open.
+func NewRejoin(key identity.DeviceKey, c *identity.Chain, id ConversationID, leaves []LeafHash, kp *mls.KeyPackage, door []byte, suspect wire.AccountID) (RejoinRequest, error) {
 	if len(leaves) > maxNamed {
 		leaves = leaves[len(leaves)-maxNamed:] // the newest
 	}
 	body := wire.Encode(rejoin{
 		Version: evidenceVersion, Conversation: id, Account: c.Account(), Device: key.ID(), Position: c.Position(),
-		Leaves: leaves, New: HashLeaf(kp.Leaf()), Door: sha256.Sum256(door),
+		Leaves: leaves, New: HashLeaf(kp.Leaf()), Door: sha256.Sum256(door), Suspect: suspect,
 	})
 	r := RejoinRequest{
 		Evidence:   Evidence{Kind: EvidenceRejoin, Body: body, Signature: key.Sign(identity.LabelRejoin, body)},

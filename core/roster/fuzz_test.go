@@ -64,7 +64,7 @@ func FuzzParseEvidence(f *testing.F) {
 func FuzzParseRejoin(f *testing.F) {
 	p := newPerson(f, 1)
 	kp, _ := keyPackage(f, p, p.devices[0])
-	q, err := NewRejoin(p.devices[0], p.Chain, NewGroupID(), nil, kp, []byte("door"))
+	q, err := NewRejoin(p.devices[0], p.Chain, NewGroupID(), nil, kp, []byte("door"), wire.AccountID{})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -150,7 +150,7 @@ func TestJudgeOverRealGroups(t *testing.T) {
 	// Bob's second device lost its state; carol, a plain member, refreshes it.
 	lost, _ := bob0.LeafOf(bob.id(), bob.devices[1].ID())
 	kp, sec := keyPackage(t, bob, bob.devices[1])
-	q, err := NewRejoin(bob.devices[1], bob.Chain, s.ID, []LeafHash{lost.Hash}, kp, []byte("door"))
+	q, err := NewRejoin(bob.devices[1], bob.Chain, s.ID, []LeafHash{lost.Hash}, kp, []byte("door"), wire.AccountID{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestParseRejoinRefuses(t *testing.T) {
 	k := p.devices[0]
 	kp, _ := keyPackage(t, p, k)
 	other, _ := keyPackage(t, p, k)
-	good, err := NewRejoin(k, p.Chain, NewGroupID(), nil, kp, []byte("door"))
+	good, err := NewRejoin(k, p.Chain, NewGroupID(), nil, kp, []byte("door"), wire.AccountID{})
 	if err != nil {
 		t.Fatal(err)
 	}
