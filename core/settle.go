@@ -121,8 +121,10 @@ func (w waiting) settled(s *step) (bool, error) {
 				}
 			}
 		}
-		if err == nil && !busy {
-			busy, err = s.anyBehind(deliveryName(r.ID), was.next)
+		for _, prefix := range []string{deliveryName(r.ID), unpostedName(r.ID)} {
+			if err == nil && !busy {
+				busy, err = s.anyBehind(prefix, was.next)
+			}
 		}
 		return !busy, err
 	})
