@@ -130,6 +130,11 @@ func TestGroup(t *testing.T) {
 		if r := carol.room(room); r.State != RoomRemoved {
 			t.Errorf("carol: room is %q, want removed", r.State)
 		}
+		for _, m := range carol.room(room).Members {
+			if m.State != "joined" {
+				t.Error("carol, who sees into the room no more, lists a member as invited")
+			}
+		}
 		if _, err := carol.c.Send(carol.ctx(), SendOptions{To: room, Text: "six"}); err == nil {
 			t.Error("carol could send after she was removed")
 		}

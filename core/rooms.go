@@ -69,6 +69,9 @@ func (s *step) describe(cv *conversation) (Room, error) {
 		if err != nil {
 			return out, err
 		}
+		if r.State == roomLeft || r.State == roomRemoved {
+			joined = true // who had not accepted went with the room
+		}
 		if err := s.listMember(&out, m, joined); err != nil {
 			return out, err
 		}

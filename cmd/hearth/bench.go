@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -101,7 +104,24 @@ func benchWords(w io.Writer, r *bench.Result) {
 	slices.Sort(names)
 	var pairs []string
 	for _, name := range names {
-		pairs = append(pairs, name, fmt.Sprint(fields[name]))
+		text := fmt.Sprint(fields[name])
+		if f, ok := fields[name].(float64); ok {
+			text = number(f)
+		}
+		pairs = append(pairs, name, text)
 	}
 	facts(w, pairs...)
+}
+
+// number shows a figure to three digits; those before the point all count.
+func number(f float64) string {
+	places := 0
+	for at := math.Abs(f); at > 0 && at < 100 && places < 6; at *= 10 {
+		places++
+	}
+	text := strconv.FormatFloat(f, 'f', places, 64)
+	if strings.Contains(text, ".") {
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	return text
 }

@@ -126,3 +126,13 @@ func TestWordsForPeople(t *testing.T) {
 		}
 	}
 }
+
+func TestFiguresHaveThreeDigits(t *testing.T) {
+	for f, want := range map[float64]string{
+		0: "0", 1: "1", 31844.2917: "31844", 128.05: "128", 27.5500001: "27.6", 3.14159: "3.14", 0.0123456: "0.0123", 0.5: "0.5", -2.25: "-2.25",
+	} {
+		if got := number(f); got != want {
+			t.Errorf("%v is shown as %s, want %s", f, got, want)
+		}
+	}
+}

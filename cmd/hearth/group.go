@@ -39,7 +39,13 @@ func (a *app) groupNewCommand() *cobra.Command {
 			}
 			return show(a, g, func(w io.Writer, g core.Group) {
 				fmt.Fprintf(w, "%s is there. Whoever you asked in joins when they accept.\n", word(g.Name))
-				facts(w, "room", g.Room, "with", memberWords(g.Members))
+				founder := ""
+				for _, m := range g.Members {
+					if m.Role == "owner" {
+						founder = m.Account
+					}
+				}
+				facts(w, "room", g.Room, "with", memberWords(g.Members, founder))
 				skipped(w, g.Skipped)
 			})
 		},

@@ -58,9 +58,17 @@ func (v *eventPrinter) words(w io.Writer, e core.Event) {
 		fmt.Fprintln(w, atTheDoor(who, e.Kind, e.Name, e.Text))
 		fmt.Fprintf(w, "    hearth accept %s\n", e.ID)
 	case core.EventJoined:
-		fmt.Fprintf(w, "%s joined%s\n", word(firstOf(e.Who, who)), by(e.By))
+		asked := ""
+		if e.By != "" {
+			asked = ", asked in by " + word(e.By)
+		}
+		fmt.Fprintf(w, "%s joined%s\n", word(firstOf(e.Who, who)), asked)
 	case core.EventLeft:
-		fmt.Fprintf(w, "%s is no longer here%s\n", word(firstOf(e.Who, who)), by(e.By))
+		if e.By != "" {
+			fmt.Fprintf(w, "%s took %s out\n", word(e.By), word(firstOf(e.Who, who)))
+			break
+		}
+		fmt.Fprintf(w, "%s is no longer here\n", word(firstOf(e.Who, who)))
 	case core.EventExpired:
 		fmt.Fprintf(w, "message %s has ended\n", e.ID)
 	case core.EventReceipt:
@@ -70,14 +78,6 @@ func (v *eventPrinter) words(w io.Writer, e core.Event) {
 	default: // of a newer version
 		fmt.Fprintf(w, "%s %s\n", word(e.Type), plain(e.Text))
 	}
-}
-
-// by says who did something, if it was not the person.
-func by(who string) string {
-	if who == "" {
-		return ""
-	}
-	return ", by " + word(who)
 }
 
 // atTheDoor says who asks to come in, with what.

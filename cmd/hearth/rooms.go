@@ -17,14 +17,24 @@ func (a *app) roomsCommand() *cobra.Command {
 		Short: "List your conversations",
 		Args:  exactly(0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return printList(a, cmd, "rooms", rpc.None{}, func(r core.Room) error { return show(a, r, roomWords) })
+			var me core.Identity
+			if !a.json { // a person's list names the others
+				if err := a.call(cmd.Context(), "whoami", rpc.None{}, &me); err != nil {
+					return err
+				}
+			}
+			return printList(a, cmd, "rooms", rpc.None{}, func(r core.Room) error {
+				return show(a, r, func(w io.Writer, r core.Room) { roomWords(w, r, me.Account) })
+			})
 		},
 	}
 }
 
-func roomWords(w io.Writer, r core.Room) {
-	members := memberWords(r.Members)
-	title := firstOf(word(r.Name), members)
+// roomWords lays out a conversation as one of its members sees it: a direct one
+// has the other person's name.
+func roomWords(w io.Writer, r core.Room, me string) {
+	members := memberWords(r.Members, me)
+	title := firstOf(word(r.Name), members, "A conversation that nobody else is in")
 	if r.Kind == core.KindSelf {
 		title = "Yourself"
 	}
@@ -48,10 +58,13 @@ func roomWords(w io.Writer, r core.Room) {
 	facts(w, "room", r.Room, "with", members, "you are", r.Role, "time", ends, "unread", unread, "state", state)
 }
 
-// memberWords lists people by their names.
-func memberWords(list []core.Member) string {
+// memberWords lists the people beside me by their names.
+func memberWords(list []core.Member, me string) string {
 	var names []string
 	for _, m := range list {
+		if m.Account == me {
+			continue
+		}
 		name := word(firstOf(m.Handle, m.Account))
 		if m.State == "invited" {
 			name += " (invited)"
