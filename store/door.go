@@ -54,32 +54,25 @@ func (r *Rooms) SetDoor(ctx context.Context, req *wire.DoorSet, done func(wire.D
 		done(wire.DoorState{}, errInput("the classes or packages do not fit a door"))
 		return
 	}
-	rm, err := r.use(ctx, req.Door, true)
-	if err != nil {
-		done(wire.DoorState{}, err)
-		return
-	}
-	defer r.put(rm)
-	rm.mu.Lock()
-	defer rm.mu.Unlock()
-	if rm.opens(req.Seat, req.Secret) == nil {
-		done(wire.DoorState{}, wire.ErrDenied)
-		return
-	}
-	if len(req.Put) == 0 && len(req.Drop) == 0 && len(req.Add) == 0 && !req.Replace {
-		done(rm.doorState(), nil) // only asked
-		return
-	}
-	if err := rm.doorFits(req); err != nil {
-		done(wire.DoorState{}, err)
-		return
-	}
-	var state wire.DoorState
-	err = r.change(rm, &record{Op: opDoorSet}, &doorSetChange{Put: req.Put, Drop: req.Drop, Replace: req.Replace, Add: req.Add}, wire.Appended{},
-		func(_ wire.Appended, err error) { done(state, err) })
-	if err == nil {
-		state = rm.doorState()
-	}
+	within(ctx, r, req.Door, true, done, func(rm *room) error {
+		if rm.opens(req.Seat, req.Secret) == nil {
+			return wire.ErrDenied
+		}
+		if len(req.Put) == 0 && len(req.Drop) == 0 && len(req.Add) == 0 && !req.Replace {
+			done(rm.doorState(), nil) // only asked
+			return nil
+		}
+		if err := rm.doorFits(req); err != nil {
+			return err
+		}
+		var state wire.DoorState
+		err := r.change(rm, &record{Op: opDoorSet}, &doorSetChange{Put: req.Put, Drop: req.Drop, Replace: req.Replace, Add: req.Add}, wire.Appended{},
+			func(_ wire.Appended, err error) { done(state, err) })
+		if err == nil {
+			state = rm.doorState()
+		}
+		return nil
+	})
 }
 
 func (rm *room) doorFits(req *wire.DoorSet) error {
@@ -130,88 +123,72 @@ func (r *Rooms) PostDoor(ctx context.Context, req *wire.DoorPost, done Done) {
 		return
 	}
 	id := wire.EntryIDOf(req.Payload)
-	rm, err := r.use(ctx, req.Door, true)
-	if err != nil {
-		done(wire.Appended{}, hideGone(err))
-		return
-	}
-	defer r.put(rm)
-	rm.mu.Lock()
-	defer rm.mu.Unlock()
-	c := rm.opensClass(req.Key, r.cfg.Now())
-	if c == nil {
-		done(wire.Appended{}, wire.ErrDenied)
-		return
-	}
-	if a, err := r.known(ctx, rm, id); err != nil || a.Number > 0 {
-		r.repeat(a, err, done)
-		return
-	}
-	err = r.fits(rm, len(req.Payload))
-	if c.waiting >= c.Quota || (c.Uses > 0 && c.used >= c.Uses) {
-		err = wire.ErrFull
-	}
-	if err != nil {
-		done(wire.Appended{}, err)
-		return
-	}
-	class := c.ID
-	e := wire.Entry{Number: rm.head + 1, Kind: wire.KindKnock, Payload: req.Payload}
-	r.append(rm, e, r.expiry(time.Duration(req.TTL)*time.Second), &class, done)
+	within(ctx, r, req.Door, true, hideGone(done), func(rm *room) error {
+		c := rm.opensClass(req.Key, r.cfg.Now())
+		if c == nil {
+			return wire.ErrDenied
+		}
+		if a, err := r.known(ctx, rm, id); err != nil || a.Number > 0 {
+			return r.repeat(a, err, done)
+		}
+		if c.waiting >= c.Quota || (c.Uses > 0 && c.used >= c.Uses) {
+			return wire.ErrFull
+		}
+		if err := r.fits(rm, len(req.Payload)); err != nil {
+			return err
+		}
+		class := c.ID
+		e := wire.Entry{Number: rm.head + 1, Kind: wire.KindKnock, Payload: req.Payload}
+		r.append(rm, e, r.expiry(time.Duration(req.TTL)*time.Second), &class, done)
+		return nil
+	})
 }
 
 // hideGone: a door that was dropped is no room whose members must learn it.
-func hideGone(err error) error {
-	if err == wire.ErrGone {
-		return wire.ErrDenied
+func hideGone[T any](done func(T, error)) func(T, error) {
+	return func(v T, err error) {
+		if err == wire.ErrGone {
+			err = wire.ErrDenied
+		}
+		done(v, err)
 	}
-	return err
 }
 
 // Claim takes one key package. It is answered once the claim is on disk, so
 // that no package is ever handed out twice (protocol §6).
 func (r *Rooms) Claim(ctx context.Context, req *wire.DoorClaim, done func(wire.DoorClaimed, error)) {
-	rm, err := r.use(ctx, req.Door, true)
-	if err != nil {
-		done(wire.DoorClaimed{}, hideGone(err))
-		return
-	}
-	defer r.put(rm)
-	rm.mu.Lock()
-	defer rm.mu.Unlock()
-	c := rm.opensClass(req.Key, r.cfg.Now())
-	if c == nil {
-		done(wire.DoorClaimed{}, wire.ErrDenied)
-		return
-	}
-	if c.Uses > 0 && c.used >= c.Uses {
-		done(wire.DoorClaimed{}, wire.ErrFull) // nothing could be posted with it
-		return
-	}
-	p := rm.nextPackage()
-	// A class may drain a door only as far as its own quota allows in a day.
-	if p == nil || !r.budgets.take(budgetClaim, append(rm.id[:8:8], c.ID[:]...), max(16, 4*int(c.Quota)), dayLength, r.cfg.Now()) {
-		done(wire.DoorClaimed{}, wire.ErrFull)
-		return
-	}
-	a := wire.DoorClaimed{Sealed: p.sealed, LastResort: p.lastResort}
-	if a.Sealed == nil {
-		if err := r.db.QueryRowContext(ctx, `SELECT sealed FROM packages WHERE package_key = $1`, p.key).Scan(&a.Sealed); err != nil {
-			done(wire.DoorClaimed{}, fmt.Errorf("read a key package: %w", err))
-			return
+	within(ctx, r, req.Door, true, hideGone(done), func(rm *room) error {
+		c := rm.opensClass(req.Key, r.cfg.Now())
+		if c == nil {
+			return wire.ErrDenied
 		}
-	}
-	report := func(_ wire.Appended, err error) {
-		if err != nil {
-			a = wire.DoorClaimed{}
+		if c.Uses > 0 && c.used >= c.Uses {
+			return wire.ErrFull // nothing could be posted with it
 		}
-		done(a, err)
-	}
-	if p.lastResort && p.used {
-		r.wait(wire.Appended{}, report) // nothing changes
-		return
-	}
-	r.change(rm, &record{Op: opClaim}, &claimChange{Package: p.id}, wire.Appended{}, report)
+		p := rm.nextPackage()
+		// A class may drain a door only as far as its own quota allows in a day.
+		if p == nil || !r.budgets.take(budgetClaim, append(rm.id[:8:8], c.ID[:]...), max(16, 4*int(c.Quota)), dayLength, r.cfg.Now()) {
+			return wire.ErrFull
+		}
+		a := wire.DoorClaimed{Sealed: p.sealed, LastResort: p.lastResort}
+		if a.Sealed == nil {
+			if err := r.db.QueryRowContext(ctx, `SELECT sealed FROM packages WHERE package_key = $1`, p.key).Scan(&a.Sealed); err != nil {
+				return fmt.Errorf("read a key package: %w", err)
+			}
+		}
+		report := func(_ wire.Appended, err error) {
+			if err != nil {
+				a = wire.DoorClaimed{}
+			}
+			done(a, err)
+		}
+		if p.lastResort && p.used {
+			r.wait(wire.Appended{}, report) // nothing changes
+			return nil
+		}
+		r.change(rm, &record{Op: opClaim}, &claimChange{Package: p.id}, wire.Appended{}, report)
+		return nil
+	})
 }
 
 // nextPackage is a package to hand out: the last resort only when there is no

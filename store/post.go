@@ -138,6 +138,26 @@ func (r *Rooms) use(ctx context.Context, id wire.RoomID, door bool) (*room, erro
 	return rm, nil
 }
 
+// within runs f on a room that is there, pinned and locked: how every change of
+// one begins. What f returns, or why the room is not there, is reported; nil
+// says that f has seen to that.
+func within[T any](ctx context.Context, r *Rooms, id wire.RoomID, door bool, done func(T, error), f func(*room) error) {
+	err := func() error {
+		rm, err := r.use(ctx, id, door)
+		if err != nil {
+			return err
+		}
+		defer r.put(rm)
+		rm.mu.Lock()
+		defer rm.mu.Unlock()
+		return f(rm)
+	}()
+	if err != nil {
+		var nothing T
+		done(nothing, err)
+	}
+}
+
 // Post appends one entry (protocol §1).
 func (r *Rooms) Post(ctx context.Context, req *wire.RoomPost, done Done) {
 	if err := checkPost(req.Payload, wire.MaxPost, req.TTL); err != nil {
@@ -145,27 +165,20 @@ func (r *Rooms) Post(ctx context.Context, req *wire.RoomPost, done Done) {
 		return
 	}
 	id := wire.EntryIDOf(req.Payload)
-	rm, err := r.use(ctx, req.Room, false)
-	if err != nil {
-		done(wire.Appended{}, err)
-		return
-	}
-	defer r.put(rm)
-	rm.mu.Lock()
-	defer rm.mu.Unlock()
-	if a, err := r.known(ctx, rm, id); err != nil || a.Number > 0 {
-		r.repeat(a, err, done)
-		return
-	}
-	if err := r.judgePost(rm, req); err != nil {
-		done(wire.Appended{}, err)
-		return
-	}
-	e := wire.Entry{Number: rm.head + 1, Kind: wire.KindPost, Epoch: rm.epoch, Payload: req.Payload}
-	if rm.traced {
-		e.Seat = req.Seat
-	}
-	r.append(rm, e, r.expiry(time.Duration(req.TTL)*time.Second), nil, done)
+	within(ctx, r, req.Room, false, done, func(rm *room) error {
+		if a, err := r.known(ctx, rm, id); err != nil || a.Number > 0 {
+			return r.repeat(a, err, done)
+		}
+		if err := r.judgePost(rm, req); err != nil {
+			return err
+		}
+		e := wire.Entry{Number: rm.head + 1, Kind: wire.KindPost, Epoch: rm.epoch, Payload: req.Payload}
+		if rm.traced {
+			e.Seat = req.Seat
+		}
+		r.append(rm, e, r.expiry(time.Duration(req.TTL)*time.Second), nil, done)
+		return nil
+	})
 }
 
 func checkPost(payload []byte, limit int, ttl uint32) error {
@@ -218,12 +231,12 @@ func (r *Rooms) expiry(ttl time.Duration) int64 {
 	return t.Unix()
 }
 
-func (r *Rooms) repeat(a wire.Appended, err error, done Done) {
-	if err != nil {
-		done(a, err)
-		return
+// repeat answers a request whose entry is known as the first time.
+func (r *Rooms) repeat(a wire.Appended, err error, done Done) error {
+	if err == nil {
+		r.wait(a, done)
 	}
-	r.wait(a, done)
+	return err
 }
 
 // short is what the set of stored ids keeps of each.
@@ -304,37 +317,29 @@ func (r *Rooms) Commit(ctx context.Context, req *wire.RoomCommit, done Done) {
 		return
 	}
 	id := wire.EntryIDOf(req.Payload)
-	rm, err := r.use(ctx, req.Room, false)
-	if err != nil {
-		done(wire.Appended{}, err)
-		return
-	}
-	defer r.put(rm)
-	rm.mu.Lock()
-	defer rm.mu.Unlock()
-	s := rm.opens(req.Seat, req.SeatSecret)
-	if s == nil {
-		done(wire.Appended{}, wire.ErrDenied)
-		return
-	}
-	if a, err := r.known(ctx, rm, id); err != nil || a.Number > 0 {
-		r.repeat(a, err, done)
-		return
-	}
-	right := req.Token.Opens(rm.token)
-	if err := r.judgeCommit(rm, s, right, req); err != nil {
-		done(wire.Appended{}, err)
-		return
-	}
-	e := wire.Entry{Number: rm.head + 1, Kind: wire.KindCommit, Epoch: rm.epoch, Payload: req.Payload, Remove: req.Remove, Seat: &req.Seat}
-	for _, n := range req.Add {
-		e.Add = append(e.Add, n.ID)
-	}
-	c := &commitChange{Token: req.NewHash, Add: req.Add, Remove: req.Remove, Traced: req.Traced, Day: r.today()}
-	if right {
-		c.Shown = &req.Seat
-	}
-	r.change(rm, &record{Op: opCommit, Expires: r.expiry(wire.MaxTTL), Entry: wire.EntryTail(e)}, c, wire.Appended{Number: e.Number, Epoch: rm.epoch + 1}, done)
+	within(ctx, r, req.Room, false, done, func(rm *room) error {
+		s := rm.opens(req.Seat, req.SeatSecret)
+		if s == nil {
+			return wire.ErrDenied
+		}
+		if a, err := r.known(ctx, rm, id); err != nil || a.Number > 0 {
+			return r.repeat(a, err, done)
+		}
+		right := req.Token.Opens(rm.token)
+		if err := r.judgeCommit(rm, s, right, req); err != nil {
+			return err
+		}
+		e := wire.Entry{Number: rm.head + 1, Kind: wire.KindCommit, Epoch: rm.epoch, Payload: req.Payload, Remove: req.Remove, Seat: &req.Seat}
+		for _, n := range req.Add {
+			e.Add = append(e.Add, n.ID)
+		}
+		c := &commitChange{Token: req.NewHash, Add: req.Add, Remove: req.Remove, Traced: req.Traced, Day: r.today()}
+		if right {
+			c.Shown = &req.Seat
+		}
+		r.change(rm, &record{Op: opCommit, Expires: r.expiry(wire.MaxTTL), Entry: wire.EntryTail(e)}, c, wire.Appended{Number: e.Number, Epoch: rm.epoch + 1}, done)
+		return nil
+	})
 }
 
 func (r *Rooms) judgeCommit(rm *room, s *seat, right bool, req *wire.RoomCommit) error {
@@ -379,32 +384,23 @@ func (r *Rooms) Notice(ctx context.Context, req *wire.RoomNotice, done Done) {
 		return
 	}
 	id := wire.EntryIDOf(req.Payload)
-	rm, err := r.use(ctx, req.Room, false)
-	if err != nil {
-		done(wire.Appended{}, err)
-		return
-	}
-	defer r.put(rm)
-	rm.mu.Lock()
-	defer rm.mu.Unlock()
-	if rm.opens(req.Seat, req.SeatSecret) == nil {
-		done(wire.Appended{}, wire.ErrDenied)
-		return
-	}
-	if a, err := r.known(ctx, rm, id); err != nil || a.Number > 0 {
-		r.repeat(a, err, done)
-		return
-	}
-	err = r.fits(rm, len(req.Payload))
-	if err == nil && !r.budgets.take(budgetNotice, req.Seat[:], wire.NoticesPerDay, dayLength, r.cfg.Now()) {
-		err = wire.ErrFull
-	}
-	if err != nil {
-		done(wire.Appended{}, err)
-		return
-	}
-	e := wire.Entry{Number: rm.head + 1, Kind: wire.KindNotice, Payload: req.Payload, Seat: &req.Seat}
-	r.append(rm, e, r.expiry(wire.MaxTTL), nil, done)
+	within(ctx, r, req.Room, false, done, func(rm *room) error {
+		if rm.opens(req.Seat, req.SeatSecret) == nil {
+			return wire.ErrDenied
+		}
+		if a, err := r.known(ctx, rm, id); err != nil || a.Number > 0 {
+			return r.repeat(a, err, done)
+		}
+		if err := r.fits(rm, len(req.Payload)); err != nil {
+			return err
+		}
+		if !r.budgets.take(budgetNotice, req.Seat[:], wire.NoticesPerDay, dayLength, r.cfg.Now()) {
+			return wire.ErrFull
+		}
+		e := wire.Entry{Number: rm.head + 1, Kind: wire.KindNotice, Payload: req.Payload, Seat: &req.Seat}
+		r.append(rm, e, r.expiry(wire.MaxTTL), nil, done)
+		return nil
+	})
 }
 
 // Ephemeral reports which open seats an ephemeral post goes to. Nothing of it
