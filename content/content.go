@@ -118,39 +118,7 @@ var (
 	KeySent = ExtensionKey{Text: "hearth.sent"}
 )
 
-var (
-	encMode = must(encOptions().EncMode())
-	decMode = must(cbor.DecOptions{
-		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
-		IndefLength:      cbor.IndefLengthForbidden,
-		TagsMd:           cbor.TagsForbidden,
-		MaxNestedLevels:  4*MaxDepth + 8,
-		MaxArrayElements: 1024,
-		MaxMapPairs:      64,
-		UTF8:             cbor.UTF8RejectInvalid,
-	}.DecMode())
-)
-
-func encOptions() cbor.EncOptions {
-	o := cbor.CoreDetEncOptions()
-	o.NilContainers = cbor.NilContainerAsEmpty
-	return o
-}
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err) // an option of ours that the library refuses: a bug
-	}
-	return v
-}
-
-func encode(v any) []byte {
-	b, err := encMode.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("content: encode %T: %v", v, err)) // a type of ours that CBOR cannot say: a bug
-	}
-	return b
-}
+var decMode = wire.Reader(4*MaxDepth+8, 1024, 64)
 
 // messageBody is the array as it is encoded.
 type messageBody struct {
@@ -181,7 +149,7 @@ func (m *Message) marshal() []byte {
 	for k, v := range m.Extensions {
 		ext[k.any()] = v
 	}
-	return encode(messageBody{Salt: m.Salt[:], Replaces: m.Replaces, Topic: m.Topic, Expires: m.Expires,
+	return wire.Encode(messageBody{Salt: m.Salt[:], Replaces: m.Replaces, Topic: m.Topic, Expires: m.Expires,
 		InReplyTo: m.InReplyTo, Extensions: ext, Part: encodePart(m.Part)})
 }
 

@@ -55,7 +55,7 @@ func samples(t testing.TB) map[string]*Message {
 		"unknown sort": {Part: Part{Disposition: 77, Language: "de,en", Body: Multi{ChooseOne, []Part{
 			{Body: Single{"text/markdown;charset=utf-8", []byte("*x*")}},
 			{Body: Multi{SingleUnit, []Part{{Body: Null{}}, {Disposition: Preview, Body: Single{"x/y", nil}}}}},
-		}}}, Extensions: Extensions{{Int: 1}: encode("im:a"), {Int: -7}: encode([]int{1}), {Text: "hearth.x"}: encode(map[string]int{"a": 1})}},
+		}}}, Extensions: Extensions{{Int: 1}: wire.Encode("im:a"), {Int: -7}: wire.Encode([]int{1}), {Text: "hearth.x"}: wire.Encode(map[string]int{"a": 1})}},
 	}
 	for _, m := range all {
 		m.Salt = [16]byte{0: 0xff, 15: 1}
@@ -182,7 +182,7 @@ func isCode(err error, code wire.Code) bool {
 }
 
 // array encodes a message from bare items, to say what our types cannot.
-func array(items ...any) []byte { return encode(items) }
+func array(items ...any) []byte { return wire.Encode(items) }
 
 func TestWrongMessagesAreRefused(t *testing.T) {
 	salt := make([]byte, 16)
@@ -215,7 +215,7 @@ func TestWrongMessagesAreRefused(t *testing.T) {
 	}
 	cases := map[string][]byte{
 		"empty":                   {},
-		"not an array":            encode(1),
+		"not an array":            wire.Encode(1),
 		"six items":               array(salt, nil, []byte{}, nil, nil, none),
 		"eight items":             array(salt, nil, []byte{}, nil, nil, none, text, 0),
 		"short salt":              array(salt[:15], nil, []byte{}, nil, nil, none, text),
@@ -263,7 +263,7 @@ func TestWrongMessagesAreRefused(t *testing.T) {
 		"external, a field less":  array(salt, nil, []byte{}, nil, nil, none, external(0, 6)[:14]),
 		"external, a field more":  array(salt, nil, []byte{}, nil, nil, none, append(external(0, 6), 1)),
 		"trailing byte":           append(array(salt, nil, []byte{}, nil, nil, none, text), 0),
-		"tagged":                  encode(cbor.Tag{Number: 55, Content: []any{salt, nil, []byte{}, nil, nil, none, text}}),
+		"tagged":                  wire.Encode(cbor.Tag{Number: 55, Content: []any{salt, nil, []byte{}, nil, nil, none, text}}),
 		"longer than a post":      array(salt, nil, []byte{}, nil, nil, none, []any{0, "", 1, "a/b", make([]byte, MaxMessage)}),
 		"integer in a wider form": bytes.Replace(array(salt, nil, []byte{}, nil, nil, none, text), []byte{0x85, 1, 0x60, 1}, []byte{0x85, 0x18, 1, 0x60, 1}, 1),
 		"indefinite array":        append(append([]byte{0x9f}, array(salt, nil, []byte{}, nil, nil, none, text)[1:]...), 0xff),
@@ -339,7 +339,7 @@ func TestEarliestEndWins(t *testing.T) {
 		t.Errorf("without a time of sending: got %v", got)
 	}
 	for _, bad := range []any{uint64(1) << 63, uint64(1) << 60, -1, "noon"} {
-		m.Extensions = Extensions{KeySent: encode(bad)}
+		m.Extensions = Extensions{KeySent: wire.Encode(bad)}
 		if at, ok := m.Sent(); ok {
 			t.Errorf("a time of sending from %v: %v", bad, at)
 		}
@@ -359,13 +359,13 @@ func TestEnvelope(t *testing.T) {
 	}
 	newer := e
 	newer.Version = 2
-	if _, err := ParseEnvelope(encode(newer)); !isCode(err, wire.Unsupported) {
+	if _, err := ParseEnvelope(wire.Encode(newer)); !isCode(err, wire.Unsupported) {
 		t.Errorf("newer version: got %v", err)
 	}
 	none, zero := e, e
 	none.Version, zero.Count = 0, 0
 	for name, bad := range map[string][]byte{
-		"version 0": encode(none), "count 0": encode(zero), "trailing": append(bytes.Clone(b), 0), "empty": {},
+		"version 0": wire.Encode(none), "count 0": wire.Encode(zero), "trailing": append(bytes.Clone(b), 0), "empty": {},
 		"short hash": array(1, 1, 7, 12, make([]byte, 31), []byte{}), "null body": array(1, 1, 7, 12, make([]byte, 32), nil),
 		"long": array(1, 1, 7, 12, make([]byte, 32), make([]byte, MaxEnvelope)),
 	} {
@@ -431,4 +431,11 @@ func FuzzParseEnvelope(f *testing.F) {
 			t.Errorf("accepted %x, encodes as %x, %v", b, again, err)
 		}
 	})
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

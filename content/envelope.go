@@ -76,7 +76,7 @@ func PadTo(n int) int {
 // the body is too long to be posted.
 func (e Envelope) Encode() ([]byte, error) {
 	e.Version = EnvelopeVersion
-	b := encode(e)
+	b := wire.Encode(e)
 	if len(b) > MaxEnvelope {
 		return nil, refused(errTooLong)
 	}
@@ -93,7 +93,7 @@ func ParseEnvelope(b []byte) (Envelope, error) {
 	if err := decMode.Unmarshal(b, &e); err != nil {
 		return Envelope{}, refused(err)
 	}
-	if !bytes.Equal(encode(e), b) {
+	if !bytes.Equal(wire.Encode(e), b) {
 		return Envelope{}, refused(errAmbiguous)
 	}
 	if e.Version > EnvelopeVersion {

@@ -41,7 +41,7 @@ func newMessage(o Options, p Part) *Message {
 	m := &Message{Expires: o.Expires, InReplyTo: o.InReplyTo, Topic: o.Topic, Part: p}
 	rand.Read(m.Salt[:])
 	if !o.Sent.IsZero() {
-		m.Extensions = Extensions{KeySent: encode(o.Sent.UnixMilli())}
+		m.Extensions = Extensions{KeySent: wire.Encode(o.Sent.UnixMilli())}
 	}
 	return m
 }

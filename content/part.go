@@ -4,6 +4,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"hearth/wire"
 )
 
 // Part is a body or a part of one: `[disposition, language, cardinality, …]`,
@@ -102,7 +104,7 @@ func encodePart(p Part) cbor.RawMessage {
 		}
 		fields = append(fields, uint64(b.Semantics), parts)
 	}
-	return encode(fields)
+	return wire.Encode(fields)
 }
 
 // bstr makes an absent byte string an empty one.

@@ -10,13 +10,7 @@
 // account.go.
 package wire
 
-import (
-	"bytes"
-	"errors"
-	"fmt"
-
-	"github.com/fxamacker/cbor/v2"
-)
+import "github.com/fxamacker/cbor/v2"
 
 // Version is the version of the frames. A server that does not speak a
 // client's version answers unsupported.
@@ -111,59 +105,6 @@ const (
 	RegistrationInvite
 	RegistrationOpen
 )
-
-var (
-	encMode = must(encOptions().EncMode())
-	decMode = must(cbor.DecOptions{
-		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
-		IndefLength:       cbor.IndefLengthForbidden,
-		TagsMd:            cbor.TagsForbidden,
-		MaxNestedLevels:   8,
-		MaxArrayElements:  4096,
-		MaxMapPairs:       64,
-		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
-		UTF8:              cbor.UTF8RejectInvalid,
-	}.DecMode())
-)
-
-func encOptions() cbor.EncOptions {
-	o := cbor.CoreDetEncOptions()
-	o.NilContainers = cbor.NilContainerAsEmpty
-	return o
-}
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err) // an option of ours that the library refuses: a bug
-	}
-	return v
-}
-
-// Encode returns the deterministic CBOR (RFC 8949 §4.2.1) of a wire value.
-func Encode(v any) []byte {
-	b, err := encMode.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("wire: encode %T: %v", v, err)) // a type of ours that CBOR cannot say: a bug
-	}
-	return b
-}
-
-// errNotDeterministic says that bytes have a shorter or other form.
-var errNotDeterministic = errors.New("not the deterministic encoding")
-
-// Decode reads one wire value, strictly: no trailing bytes, no unknown field,
-// no second way of writing the same value. An error is a *Error with code
-// bad_input.
-func Decode(b []byte, v any) error {
-	err := decMode.Unmarshal(b, v)
-	if err == nil && !bytes.Equal(Encode(v), b) {
-		err = errNotDeterministic
-	}
-	if err != nil {
-		return &Error{Code: BadInput, Message: fmt.Sprintf("a %T could not be read", v), cause: err}
-	}
-	return nil
-}
 
 // NewFrame returns the encoded frame of op with body v.
 func NewFrame(op Op, id uint64, v any) []byte {
