@@ -28,7 +28,9 @@ var arrows = map[string][]string{
 	"core/letter":          {"wire", "mls", "identity"},
 	"core/vault":           {"wire"},
 	"core/vault/vaulttest": {"core/vault"},
-	"core":                 {"wire", "mls", "identity", "content", "core/roster", "core/letter", "core/vault"},
+	"core":                 {"wire", "mls", "identity", "content", "core/roster", "core/letter", "core/vault", "core/archive", "core/backup"},
+	"core/archive":         {"wire"},
+	"core/backup":          {"wire", "core/archive"},
 	"core/httpblobs":       {"wire", "core"},
 	"rpc":                  {"wire", "core"},
 	"store":                {"wire"},
@@ -42,7 +44,7 @@ var arrows = map[string][]string{
 }
 
 // pure packages hold no I/O, no clock and no goroutine of their own.
-var pure = []string{"mls", "content", "wire", "identity", "core/roster", "core/letter"}
+var pure = []string{"mls", "content", "wire", "identity", "core/roster", "core/letter", "core/archive", "core/backup"}
 
 // impure are the standard packages that a pure one may not import.
 var impure = []string{"net", "net/http", "os", "os/exec", "database/sql", "log", "log/slog", "syscall", "time"}

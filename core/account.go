@@ -211,6 +211,7 @@ func (c *Client) beginRegistration(ctx context.Context, o RegisterOptions, hello
 			Domain: hello.Domain, Name: o.Name, Chain: made.Chain.Entries(),
 		}
 		s.put(accountName, a)
+		s.put(backupRootName, made.Recovery.BackupRoot())
 		s.putUntil(recoveryName, made.Recovery.Words(), s.c.now().Add(recoveryKept).Unix())
 		return nil
 	})

@@ -23,6 +23,8 @@ type Config struct {
 	Dial func(ctx context.Context, server string) (wire.Conn, error)
 	// Blobs moves blobs.
 	Blobs Blobs
+	// Places are where a person's own files lie; nil: there are none.
+	Places Places
 	// Now tells the time; nil: time.Now.
 	Now func() time.Time
 	// Log takes what an operator of this client may read: never ids, names or
@@ -43,6 +45,8 @@ type Client struct {
 
 	registering sync.Mutex // one registration at a time
 	receiving   sync.Mutex // one Receive at a time
+	saving      sync.Mutex // one BackupCreate at a time
+	saved       chan struct{}
 
 	// mu is held by every step and every look; never while waiting for the
 	// network. It guards what follows.
@@ -107,6 +111,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		failed:  make(map[planID]error),
 		senders: make(map[queueID]*sender),
 		changed: make(chan struct{}),
+		saved:   make(chan struct{}, 1),
 	}
 	c.net = newNetwork(cfg.Dial, c.crew)
 	if err := c.sweep(ctx); err != nil {
@@ -118,6 +123,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		return nil, err
 	}
 	c.crew.spawn(c.sweeper)
+	c.crew.spawn(c.trials)
 	return c, nil
 }
 

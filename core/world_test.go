@@ -28,6 +28,8 @@ type world struct {
 	stop  context.CancelFunc
 	ended chan error
 	blobs *memoryBlobs
+	// places is one file system for all.
+	places memoryPlaces
 
 	mu    sync.Mutex
 	down  bool
@@ -51,7 +53,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	w := &world{t: t, srv: srv, stop: stop, ended: make(chan error, 1), blobs: &memoryBlobs{m: map[wire.BlobID]memoryBlob{}}}
+	w := &world{t: t, srv: srv, stop: stop, ended: make(chan error, 1), blobs: &memoryBlobs{m: map[wire.BlobID]memoryBlob{}}, places: memoryPlaces{}}
 	go func() { w.ended <- srv.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
@@ -138,7 +140,7 @@ func (h *home) open() (*Client, error) {
 	if os.Getenv("HEARTH_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("home", h.name)
 	}
-	return Open(context.Background(), Config{Disk: h.disk, Key: h.key, Dial: h.w.dial, Blobs: h.w.blobs, Log: log})
+	return Open(context.Background(), Config{Disk: h.disk, Key: h.key, Dial: h.w.dial, Blobs: h.w.blobs, Places: h.w.places, Log: log})
 }
 
 // start opens the home and runs its client until the test ends or stop.

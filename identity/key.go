@@ -111,6 +111,16 @@ func (k RecoveryKey) private() ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(b)
 }
 
+// BackupRoot derives what opens a backup from the words (core/backup). It is not
+// the signing key, so a device may keep it: it opens and signs nothing else.
+func (k RecoveryKey) BackupRoot() wire.Secret {
+	b, err := hkdf.Expand(sha256.New, k.seed.bytes(), "hearth backup root v1", 32)
+	if err != nil {
+		panic("identity: " + err.Error()) // a length of ours that HKDF refuses: a bug
+	}
+	return wire.SecretFrom(b)
+}
+
 // String hides the key.
 func (k RecoveryKey) String() string { return "secret" }
 

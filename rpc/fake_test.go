@@ -14,10 +14,11 @@ import (
 type fake struct {
 	Core // what a test doesn't say panics
 
-	mu      sync.Mutex
-	sent    []core.SendOptions
-	groupAs core.GroupSettings
-	invites []time.Duration
+	mu       sync.Mutex
+	sent     []core.SendOptions
+	groupAs  core.GroupSettings
+	restored []core.RestoreOptions
+	invites  []time.Duration
 
 	settling time.Duration // how long what was done takes to be sent
 
@@ -83,6 +84,20 @@ func (f *fake) Invite(_ context.Context, uses int, expire time.Duration) (core.I
 func (f *fake) GroupSet(_ context.Context, room string, s core.GroupSettings) (core.Settings, error) {
 	f.groupAs = s
 	return core.Settings{Room: room}, nil
+}
+
+func (f *fake) BackupCreate(_ context.Context, o core.BackupOptions) (core.Backup, error) {
+	return core.Backup{To: o.To}, nil
+}
+
+func (f *fake) BackupVerify(_ context.Context, o core.RestoreOptions) (core.Restored, error) {
+	f.restored = append(f.restored, o)
+	return core.Restored{}, nil
+}
+
+func (f *fake) BackupRestore(_ context.Context, o core.RestoreOptions) (core.Restored, error) {
+	f.restored = append(f.restored, o)
+	return core.Restored{}, nil
 }
 
 // Receive gives out what was not given out, then what comes on live.

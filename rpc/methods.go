@@ -48,6 +48,10 @@ var methods = map[string]call{
 	"group.join":     acting(groupJoin),
 	"group.leave":    acting(groupLeave),
 	"group.set":      acting(groupSet),
+
+	"backup.create":  method(backupCreate),
+	"backup.verify":  method(backupVerify),
+	"backup.restore": method(backupRestore),
 }
 
 // method makes a call of a function with typed parameters.

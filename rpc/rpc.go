@@ -51,6 +51,9 @@ type Core interface {
 	GroupJoin(ctx context.Context, link, text string) (core.Joined, error)
 	GroupLeave(ctx context.Context, room string) (core.Left, error)
 	GroupSet(ctx context.Context, room string, s core.GroupSettings) (core.Settings, error)
+	BackupCreate(ctx context.Context, o core.BackupOptions) (core.Backup, error)
+	BackupVerify(ctx context.Context, o core.RestoreOptions) (core.Restored, error)
+	BackupRestore(ctx context.Context, o core.RestoreOptions) (core.Restored, error)
 }
 
 var _ Core = (*core.Client)(nil)

@@ -194,6 +194,30 @@ func (h *fakeHome) GroupSet(_ context.Context, room string, s core.GroupSettings
 	return core.Settings{Room: room, Retention: "7d", Limit: 12}, h.fails
 }
 
+func (h *fakeHome) BackupCreate(_ context.Context, o core.BackupOptions) (core.Backup, error) {
+	b := core.Backup{Items: 3, To: o.To, Made: moment, Changed: 1, Segments: 2}
+	if !h.bare {
+		b.Phrase = "lunat"
+	}
+	return b, h.fails
+}
+
+func (h *fakeHome) BackupVerify(context.Context, core.RestoreOptions) (core.Restored, error) {
+	return h.restored(""), h.fails
+}
+
+func (h *fakeHome) BackupRestore(context.Context, core.RestoreOptions) (core.Restored, error) {
+	return h.restored("dev"), h.fails
+}
+
+func (h *fakeHome) restored(device string) core.Restored {
+	r := core.Restored{Items: 3, Account: "acc", Handle: h.handle(), Device: device, Made: moment, Newest: "yes"}
+	if !h.bare {
+		r.Ended = 2
+	}
+	return r
+}
+
 // output is what one run of the program left behind.
 type output struct {
 	code     int

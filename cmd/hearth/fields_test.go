@@ -42,6 +42,9 @@ func TestJSONHasExactlyTheFieldsOfTheContract(t *testing.T) {
 		{args: "invite revoke https://x/i#y", fields: "link expires?"},
 		{args: "group leave room", fields: "room state"},
 		{args: "group set room --limit 12", fields: "room retention limit"},
+		{args: "backup create --to file", fields: "items to phrase? made changed segments"},
+		{args: "backup verify", fields: "items account handle? made ended? newest"},
+		{args: "backup restore file --words lunat", fields: "items account handle? device made ended? newest"},
 		{args: "recv", fields: "type room from account sent id text expires", events: []core.Event{
 			{Type: core.EventMessage, Room: "room", From: "bob", Account: "acc", Sent: moment, ID: "id", Text: "hi", Expires: &later}}},
 		{args: "history room", fields: "type room from account sent id text expires", events: []core.Event{
@@ -105,6 +108,9 @@ func TestWordsForPeople(t *testing.T) {
 		"decline id":                     "Declined.",
 		"block bob":                      "no longer hear",
 		"rooms":                          "messages end after 30d",
+		"backup create --to f":           "They open the backup, and so do those of your registration.",
+		"backup verify f":                "The backup is good: 3 things.",
+		"backup restore f --words lunat": "let this device in again",
 		"group new Sunday bob":           "not eve: nobody is called that",
 		"group add r bob":                "Asked in: 1 person.",
 		"group role r bob admin":         "bob@example.org is admin now.",

@@ -15,7 +15,6 @@ var later = []struct{ name, short string }{
 	{"story", "share something for a day"},
 	{"search", "find words in what you still have"},
 	{"device", "link and remove your devices"},
-	{"backup", "keep a copy only you can open"},
 	{"lock", "close your account on this device"},
 	{"unlock", "open your account on this device"},
 	{"standing", "how the house sees your account"},

@@ -14,7 +14,7 @@ func openHome(ctx context.Context, dir string) (owned, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := core.Open(ctx, core.Config{Disk: h, Key: h.Key(), Dial: dial, Blobs: blobs})
+	c, err := core.Open(ctx, core.Config{Disk: h, Key: h.Key(), Dial: dial, Blobs: blobs, Places: places{}})
 	if err != nil {
 		return nil, errors.Join(err, h.Close())
 	}

@@ -1,0 +1,552 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"hearth/core/archive"
+	"hearth/core/backup"
+	"hearth/core/roster"
+	"hearth/core/vault"
+	"hearth/identity"
+	"hearth/wire"
+)
+
+// Restoring: a new home takes in what a backup holds, becomes a new device of the
+// account by an entry that the recovery key signs, makes its doors, and asks to
+// be let into its rooms again (protocol §5). Cut short at any point it goes on
+// when it is called again.
+
+// RestoreOptions says what BackupRestore and BackupVerify read.
+type RestoreOptions struct {
+	From string // a place; "" for that of this home's last backup, to verify
+	// Words open it: those of the first backup, or the account's recovery key.
+	Words string
+	// Recovery are the recovery key's words, where Words are the backup's own.
+	Recovery string
+	// Older takes in a backup that is known not to be the newest.
+	Older bool
+}
+
+// Restored answers BackupRestore and BackupVerify.
+type Restored struct {
+	Items   int       `json:"items"`
+	Account string    `json:"account"`
+	Handle  string    `json:"handle,omitempty"`
+	Device  string    `json:"device,omitempty"`
+	Made    time.Time `json:"made"`
+	// Ended is how many segments of messages have ended since.
+	Ended int `json:"ended,omitempty"`
+	// Newest: yes, no, or unknown when the server can't be asked.
+	Newest string `json:"newest"`
+}
+
+// errOlder says that a backup isn't the newest.
+var errOlder = &wire.Error{Code: wire.Stale, Message: "a newer backup than this one was made",
+	Next: "use the newest, or take this one with --older"}
+
+// BackupVerify reads a backup as a restore would, into nothing that stays.
+func (c *Client) BackupVerify(ctx context.Context, o RestoreOptions) (Restored, error) {
+	var sv *savings
+	err := c.look(ctx, func(s *step) (err error) {
+		sv, err = s.savings()
+		return err
+	})
+	if err != nil {
+		return Restored{}, err
+	}
+	if o.From == "" {
+		if sv == nil {
+			return Restored{}, errNoBackup
+		}
+		o.From = sv.To
+	}
+	var keys *backup.Keys
+	if o.Words == "" {
+		if sv == nil {
+			return Restored{}, wire.Errorf(wire.BadInput, "the words that open the backup are missing")
+		}
+		keys = &sv.Keys
+	}
+	f, done, err := c.openBackup(ctx, o, keys)
+	if err != nil {
+		return Restored{}, err
+	}
+	defer done()
+	trial, err := c.trialHome(ctx)
+	if err != nil {
+		return Restored{}, err
+	}
+	defer trial.vault.Close()
+	out, _, err := trial.takeIn(ctx, f)
+	if err != nil {
+		return Restored{}, err
+	}
+	if sv != nil && sv.Keys.Lineage == f.Keys.Lineage && f.Manifest.Counter < sv.Counter {
+		out.Newest = "no"
+	}
+	if out.Newest == "no" && !o.Older {
+		return out, errOlder
+	}
+	return out, nil
+}
+
+// openBackup opens the backup at a place, with keys or else with words.
+func (c *Client) openBackup(ctx context.Context, o RestoreOptions, keys *backup.Keys) (*backup.File, func(), error) {
+	places, err := c.places()
+	if err != nil {
+		return nil, nil, err
+	}
+	at, size, err := places.Open(ctx, o.From)
+	if err != nil {
+		return nil, nil, err
+	}
+	var f *backup.File
+	if keys != nil {
+		f, err = keys.Open(at, size)
+	} else {
+		var words identity.RecoveryKey
+		if words, err = parseWords(o.Words); err == nil {
+			f, err = backup.Open(at, size, words.BackupRoot())
+		}
+	}
+	if err != nil {
+		at.Close()
+		return nil, nil, err
+	}
+	return f, func() { at.Close() }, nil
+}
+
+func parseWords(text string) (identity.RecoveryKey, error) {
+	k, err := identity.ParseRecovery(text)
+	if err != nil {
+		return k, wire.Errorf(wire.BadInput, "the words cannot be read: %w", err).WithNext("look at the paper again")
+	}
+	return k, nil
+}
+
+// takeIn takes everything from a backup into this home but the account itself,
+// which it returns.
+func (c *Client) takeIn(ctx context.Context, f *backup.File) (Restored, *accountEntry, error) {
+	m := &f.Manifest
+	out := Restored{Account: m.Account.String(), Made: time.Unix(m.Made, 0).UTC(), Newest: "unknown"}
+	if m.Beacon != nil {
+		_, err := c.cfg.Blobs.Get(ctx, m.Server, *m.Beacon)
+		switch code(err) {
+		case "":
+			out.Newest = "yes"
+		case wire.Denied:
+			out.Newest = "no"
+		}
+	}
+	var who *accountEntry
+	for {
+		err := f.Next(func(g backup.Segment) (wire.Secret, bool, error) {
+			if g.End <= c.now().Unix() {
+				out.Ended++
+				return wire.Secret{}, false, nil
+			}
+			b, err := c.cfg.Blobs.Get(ctx, m.Server, *g.Key)
+			switch {
+			case code(err) == wire.Denied:
+				out.Ended++
+				return wire.Secret{}, false, nil
+			case err != nil:
+				return wire.Secret{}, false, fmt.Errorf("ask the server for what opens the backup's messages: %w", err)
+			}
+			return wire.SecretFrom(b), true, nil
+		}, func(g backup.Segment, entries []archive.Entry) error {
+			return c.step(ctx, func(s *step) error {
+				for _, e := range entries {
+					n, a, err := s.takeEntry(m, g, e)
+					if err != nil {
+						return err
+					}
+					out.Items += n
+					if a != nil {
+						who = a
+					}
+				}
+				return nil
+			})
+		})
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return out, nil, err
+		}
+	}
+	if who == nil {
+		return out, nil, backup.ErrDamaged
+	}
+	if who.Name != "" {
+		out.Handle = identity.Handle{Name: who.Name, Domain: who.Domain}.String()
+	}
+	return out, who, nil
+}
+
+// takeEntry takes one entry in.
+func (s *step) takeEntry(m *backup.Manifest, g backup.Segment, e archive.Entry) (n int, who *accountEntry, err error) {
+	read := func(v any) error {
+		if wire.Decode(e.Value, v) != nil {
+			return backup.ErrDamaged
+		}
+		return nil
+	}
+	if (g.Name == stateName) == (e.Kind == savedLine) {
+		return 0, nil, backup.ErrDamaged
+	}
+	switch e.Kind {
+	case savedAccount:
+		who = new(accountEntry)
+		if err := read(who); err != nil {
+			return 0, nil, err
+		}
+		chain, err := identity.VerifyFor(m.Account, who.Chain)
+		if err != nil || who.ID != m.Account || identity.CheckServer(who.Server) != nil || chain.Closed() {
+			return 0, nil, backup.ErrDamaged
+		}
+	case savedPerson:
+		p := new(person)
+		if err := read(p); err != nil {
+			return 0, nil, err
+		}
+		if _, err := p.chain(); err != nil {
+			return 0, nil, backup.ErrDamaged
+		}
+		s.putPerson(p)
+	case savedHandle:
+		var h handleEntry
+		if err := read(&h); err != nil {
+			return 0, nil, err
+		}
+		s.put(handleName(h.Handle), h.Account)
+	case savedConv:
+		cv := new(conversation)
+		if err := read(cv); err != nil {
+			return 0, nil, err
+		}
+		cv.Unread = 0
+		s.putConv(cv)
+	case savedRoom:
+		var r roomEntry
+		if err := read(&r); err != nil {
+			return 0, nil, err
+		}
+		if len(r.Roster) > 0 {
+			if _, err := roster.Parse(r.Roster); err != nil {
+				return 0, nil, backup.ErrDamaged
+			}
+			s.putBytes(rosterName(r.ID), r.Roster)
+		}
+		state := r.State
+		if state == roomOK || state == roomFounding {
+			state = roomOutOfStep // a new device has no state in it: it asks to be let in
+		}
+		s.putRoom(&room{ID: r.ID, Server: r.Server, Conv: r.Conv, Epoch: r.Epoch, State: state})
+	case savedLine:
+		var l lineEntry
+		h := new(happening)
+		if err := read(&l); err != nil {
+			return 0, nil, err
+		}
+		if wire.Decode(l.Line, h) != nil || h.Until != e.Until || g.End != 0 && (h.Until == 0 || h.Until < g.End) {
+			return 0, nil, backup.ErrDamaged
+		}
+		if h.Until != 0 && h.Until <= s.c.now().Unix() {
+			return 0, nil, nil
+		}
+		s.putUntil(lineName(l.Conv, l.N), h, h.Until)
+		if len(h.ID) > 0 && h.Type == EventMessage {
+			s.putUntil(idName(l.Conv, h.ID), l.N, h.Until)
+		}
+		if len(l.Signed) > 0 {
+			var signed signedBytes
+			if wire.Decode(l.Signed, &signed) != nil {
+				return 0, nil, backup.ErrDamaged
+			}
+			s.putUntil(signedName(l.Conv, l.N), signed, h.Until)
+		}
+	default:
+		return 0, nil, nil // of a later version: what it meant is not here
+	}
+	return 1, who, nil
+}
+
+// errWordsToo says which words are missing.
+var errWordsToo = &wire.Error{Code: wire.Denied, Message: "these words open the backup; to be a device of the account this home needs the recovery key's words, too",
+	Next: "give the words that were shown at registration with --recovery"}
+
+// BackupRestore makes this home a new device of the account that a backup is of.
+func (c *Client) BackupRestore(ctx context.Context, o RestoreOptions) (Restored, error) {
+	c.registering.Lock()
+	defer c.registering.Unlock()
+	if o.From == "" || o.Words == "" {
+		return Restored{}, wire.Errorf(wire.BadInput, "a backup and the words that open it are needed")
+	}
+	var a *account
+	err := c.look(ctx, func(s *step) (err error) {
+		a, err = s.account()
+		return err
+	})
+	switch {
+	case err != nil:
+		return Restored{}, err
+	case a != nil && a.Stage == stageDone:
+		return Restored{}, wire.Errorf(wire.Taken, "this home has an account already").WithNext("restore into another home, with --home")
+	}
+	f, done, err := c.openBackup(ctx, o, nil)
+	if err != nil {
+		return Restored{}, err
+	}
+	defer done()
+	words := o.Recovery
+	if words == "" {
+		words = o.Words
+	}
+	key, err := parseWords(words)
+	if err != nil {
+		return Restored{}, err
+	}
+	if a != nil && a.ID != f.Manifest.Account {
+		return Restored{}, wire.Errorf(wire.Taken, "this home has begun with another account").WithNext("restore into another home, with --home")
+	}
+	// Everything is read once before anything stays: a backup that is bad at its
+	// end leaves nothing behind.
+	trial, err := c.trialHome(ctx)
+	if err != nil {
+		return Restored{}, err
+	}
+	out, who, err := trial.takeIn(ctx, f)
+	trial.vault.Close()
+	if err != nil {
+		return Restored{}, err
+	}
+	if out.Newest == "no" && !o.Older {
+		return Restored{}, errOlder
+	}
+	chain, err := identity.VerifyFor(who.ID, who.Chain)
+	if err != nil {
+		return Restored{}, backup.ErrDamaged
+	}
+	if key.Public() != chain.Recovery() {
+		return Restored{}, errWordsToo
+	}
+	again, done2, err := c.openBackup(ctx, o, nil)
+	if err != nil {
+		return Restored{}, err
+	}
+	defer done2()
+	if out, who, err = c.takeIn(ctx, again); err != nil {
+		return Restored{}, err
+	}
+	if a == nil {
+		a = &account{ID: who.ID, Server: who.Server, Domain: who.Domain, Name: who.Name, Chain: who.Chain, Device: identity.NewDeviceKey().Marshal()}
+	}
+	if err := c.step(ctx, func(s *step) error {
+		s.put(accountName, a)
+		s.put(backupRootName, key.BackupRoot())
+		m := &again.Manifest // the lineage goes on here
+		s.put(savingsName, savings{Keys: again.Keys, Counter: m.Counter, Made: m.Made, To: o.From, Beacon: m.Beacon, Drop: m.Drop})
+		return nil
+	}); err != nil {
+		return Restored{}, err
+	}
+	if err := c.enter(ctx, a, key); err != nil {
+		return Restored{}, err
+	}
+	device, err := a.key()
+	if err != nil {
+		return Restored{}, err
+	}
+	out.Device = device.ID().String()
+	return out, c.startDoors(ctx)
+}
+
+// enter makes this home's device one of the account, by the recovery key's word,
+// and makes its doors.
+func (c *Client) enter(ctx context.Context, a *account, key identity.RecoveryKey) error {
+	accounts := c.net.lane(a.Server, forAccounts)
+	session, err := accounts.session(ctx, true)
+	if err != nil {
+		return err
+	}
+	device, err := a.key()
+	if err != nil {
+		return err
+	}
+	if a.Stage == stageKeys {
+		for try := 0; ; try++ {
+			chain, err := c.newestOwn(ctx, a)
+			if err != nil {
+				return err
+			}
+			if d, in := chain.Device(device.ID()); in && d.Live {
+				a.Chain = chain.Entries()
+				break
+			}
+			next, entry, err := chain.AddDevice(key, device.Candidate(a.ID))
+			if err != nil {
+				return fmt.Errorf("add this device to the account: %w", err)
+			}
+			err = accounts.do(ctx, wire.OpAccountAppend, wire.AccountAppend{Account: a.ID, Head: wire.SecretHash(chain.Head()), Entry: entry}, nil)
+			if err == nil {
+				a.Chain = next.Entries()
+				break
+			}
+			if !errors.Is(err, wire.ErrStale) || try == 3 {
+				return fmt.Errorf("add this device to the account: %w", err)
+			}
+		}
+		a.Stage, a.Domain = stageKnown, session.welcome.Domain
+		if err := c.step(ctx, func(s *step) error { s.put(accountName, a); return nil }); err != nil {
+			return err
+		}
+	}
+	if err := c.makeDoors(ctx, a, session.welcome.Region); err != nil {
+		return err
+	}
+	return c.step(ctx, func(s *step) error {
+		a.Stage = stageDone
+		s.put(accountName, a)
+		return s.askEverywhere()
+	})
+}
+
+// askEverywhere begins to bring this device into every room of a backup. Its
+// seats were the lost device's, so it asks at doors (protocol §5).
+func (s *step) askEverywhere() error {
+	return s.scan("room", func(_ string, b []byte) (bool, error) {
+		r := new(room)
+		if err := decodeRecord(b, r); err != nil {
+			return false, err
+		}
+		cv, err := s.conv(r.Conv)
+		if err != nil || cv == nil || cv.Room != r.ID || r.State != roomOutOfStep {
+			return true, err
+		}
+		return true, s.heal(r, cv, NoticeLapsed)
+	})
+}
+
+// newestOwn returns the account's chain as its server has it, if it shows it:
+// only accounts with a name are shown. It must lead on from the one that is
+// known.
+func (c *Client) newestOwn(ctx context.Context, a *account) (*identity.Chain, error) {
+	known, err := a.chain()
+	if err != nil {
+		return nil, err
+	}
+	var rec wire.AccountRecord
+	err = c.net.lane(a.Server, forAccounts).do(ctx, wire.OpAccountGet, wire.AccountGet{Account: &a.ID}, &rec)
+	switch code(err) {
+	case wire.NotFound, wire.Denied:
+		return known, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	chain, err := identity.VerifyFor(a.ID, rec.Chain)
+	if err != nil || !chain.Extends(known) && known.Compare(chain) != identity.Same {
+		return nil, wire.Errorf(wire.Denied, "the server shows another history of the account than the backup").
+			WithNext("use the newest backup; if this is it, ask whoever keeps the server")
+	}
+	if chain.Closed() {
+		return nil, wire.Errorf(wire.Gone, "the account was deleted")
+	}
+	return chain, nil
+}
+
+// wakeSaving lets the weekly trial look at the time again.
+func (c *Client) wakeSaving() {
+	select {
+	case c.saved <- struct{}{}:
+	default:
+	}
+}
+
+// trialEvery is how often a backup is restored for trial.
+const trialEvery = 7 * 24 * time.Hour
+
+// trials tries the last backup once a week, and says so if it fails.
+func (c *Client) trials(ctx context.Context) {
+	for {
+		wait := trialEvery
+		err := c.look(ctx, func(s *step) error {
+			sv, err := s.savings()
+			if err == nil && sv != nil {
+				wait = time.Unix(max(sv.Made, sv.Tried), 0).Add(trialEvery).Sub(c.now())
+			}
+			return err
+		})
+		if err != nil {
+			c.debug("looking for a backup to try failed", err)
+		}
+		t := time.NewTimer(max(wait, time.Second))
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-c.saved:
+			t.Stop()
+			continue
+		case <-t.C:
+		}
+		if wait > 0 {
+			continue
+		}
+		_, why := c.BackupVerify(ctx, RestoreOptions{})
+		if ctx.Err() != nil {
+			return
+		}
+		if err := c.tried(ctx, why); err != nil {
+			c.debug("saving a trial's result failed", err)
+		}
+	}
+}
+
+// NoticeBackup: the weekly trial restore of the backup failed.
+const NoticeBackup = "backup_failed"
+
+// homeNotices is the conversation in which a home speaks of itself.
+var homeNotices = convID{0: 'h', 1: 'o', 2: 'm', 3: 'e'}
+
+func (c *Client) tried(ctx context.Context, why error) error {
+	return c.step(ctx, func(s *step) error {
+		sv, err := s.savings()
+		if err != nil || sv == nil {
+			return err
+		}
+		sv.Tried, sv.Failed = s.c.now().Unix(), ""
+		if why == nil {
+			s.put(savingsName, sv)
+			return nil
+		}
+		sv.Failed = string(code(why))
+		s.put(savingsName, sv)
+		cv, err := s.conv(homeNotices)
+		if err != nil {
+			return err
+		}
+		if cv == nil {
+			cv = &conversation{ID: homeNotices, Kind: KindSelf}
+		}
+		return s.notice(cv, NoticeBackup, "The backup of this home could not be restored in a trial. Look at it with hearth backup verify, then make another.")
+	})
+}
+
+// trialHome is an empty home in memory, which reaches only the blobs.
+func (c *Client) trialHome(ctx context.Context) (*Client, error) {
+	v, err := vault.Open(ctx, newMemoryDisk(), &memoryKey{})
+	if err != nil {
+		return nil, err
+	}
+	if err := v.Sweep(ctx, c.now(), nil); err != nil {
+		return nil, err
+	}
+	return &Client{cfg: c.cfg, vault: v, crew: &crew{}, changed: make(chan struct{})}, nil
+}
