@@ -54,6 +54,9 @@ type Client struct {
 	// groups caches what the vault holds; a step that fails drops its own.
 	groups  map[wire.RoomID]*mls.Group
 	rosters map[wire.RoomID]*roster.Roster
+	// loaded are the groups that were read from the vault and not sealed with
+	// since.
+	loaded map[wire.RoomID]bool
 	// readers are the seats that are read, of rooms and doors.
 	readers map[wire.RoomID]*reader
 	// posted are the rows of each room that its server has acknowledged, by the
@@ -106,6 +109,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		cfg: cfg, vault: v, crew: &crew{}, opened: time.Now(), jitter: rand.N[time.Duration],
 		groups:  make(map[wire.RoomID]*mls.Group),
 		rosters: make(map[wire.RoomID]*roster.Roster),
+		loaded:  make(map[wire.RoomID]bool),
 		readers: make(map[wire.RoomID]*reader),
 		posted:  make(map[wire.RoomID]map[uint64]post),
 		failed:  make(map[planID]error),
@@ -133,6 +137,7 @@ func (c *Client) start(ctx context.Context) error {
 		return err
 	}
 	c.wakeRequests()
+	c.wakeCopied()
 	c.wakeReinvite()
 	return c.look(ctx, func(s *step) error {
 		// What waits for doors, and trees to upload.
@@ -226,7 +231,7 @@ func (c *Client) giveBack() error {
 			if err != nil {
 				return err
 			}
-			if r != nil && r.Reserved > g.OwnGeneration() {
+			if r != nil && r.Reserved > g.OwnGeneration() && !c.loaded[id] {
 				r.Reserved = g.OwnGeneration()
 				s.putRoom(r)
 			}

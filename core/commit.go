@@ -323,7 +323,7 @@ func (s *step) ownCommitSeen(r *room, cv *conversation, g *mls.Group, sg *saga, 
 // valid is refused whole, and the room shows out of step.
 func (s *step) foreignCommit(r *room, cv *conversation, g *mls.Group, e *wire.Entry) error {
 	staged, err := g.Process(e.Payload)
-	if errors.Is(err, mls.ErrTwin) || errors.Is(err, mls.ErrOwnCommit) {
+	if errors.Is(err, mls.ErrTwin) {
 		return s.outOfStep(r, cv, NoticeTwin, "A copy of this device's data is in use somewhere.")
 	}
 	if err == nil {

@@ -59,6 +59,10 @@ type healing struct {
 	Suspect wire.AccountID
 	// Unseated: the seat does not open, so the account may have been removed.
 	Unseated bool
+	// Copy: this home was a copy and is another device now, so that the seat is
+	// its twin's, which is reached at Twin.
+	Copy bool
+	Twin []address
 }
 
 func healingName(id wire.RoomID) string { return vault.Name("healing", b64(id[:])) }
@@ -303,6 +307,7 @@ func (s *step) askNow(h *healing, r *room, cv *conversation, now time.Time) erro
 		if doors, err = s.siblingDoors(); err != nil {
 			return err
 		}
+		doors = append(doors, h.Twin...)
 	}
 	if h.Members <= now.Unix() {
 		h.Members = now.Add(askAgain).Unix()

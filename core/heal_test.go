@@ -160,3 +160,13 @@ func TestHealLapsed(t *testing.T) {
 		wantNotices(t, f.people[2], core.NoticeRefreshed) // of the change nothing is kept any more
 	})
 }
+
+// noAcks lets nobody's acknowledgements through.
+func noAcks(person string) hearthtest.Tamper {
+	return func(l *hearthtest.Link, d hearthtest.Direction, f wire.Frame) []wire.Frame {
+		if l.Person == person && d == hearthtest.ToServer && f.Op == wire.OpSeatAck {
+			return nil
+		}
+		return []wire.Frame{f}
+	}
+}

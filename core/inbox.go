@@ -23,6 +23,9 @@ func (l *roomLog) seats(s *step) ([]seat, wire.Number, wire.Secret, error) {
 	if err != nil || r == nil || r.State != roomOK && r.State != roomOutOfStep {
 		return nil, 0, wire.Secret{}, err
 	}
+	if silent, err := s.silent(l.id); err != nil || silent {
+		return nil, 0, wire.Secret{}, err
+	}
 	seats := []seat{r.Seat}
 	if r.Old != nil {
 		// A rename is under way: until the server has answered, either may be
@@ -87,7 +90,13 @@ func (s *step) outOfStep(r *room, cv *conversation, code, text string) error {
 		return nil
 	}
 	r.State = roomOutOfStep
-	if code != NoticeRolledBack {
+	switch code {
+	case NoticeRolledBack:
+	case NoticeTwin:
+		if err := s.foundCopied(); err != nil {
+			return err
+		}
+	default:
 		if err := s.heal(r, cv, code); err != nil {
 			return err
 		}

@@ -25,6 +25,9 @@ func (l *doorLog) seats(s *step) ([]seat, wire.Number, wire.Secret, error) {
 	if err != nil || d == nil || !d.Made {
 		return nil, 0, wire.Secret{}, err
 	}
+	if k, err := s.copied(); err != nil || k != nil {
+		return nil, 0, wire.Secret{}, err // the door is the twin's
+	}
 	return []seat{d.Seat}, d.Read, wire.Secret{}, nil
 }
 

@@ -117,9 +117,13 @@ func (s *step) linkKeys(id wire.RoomID) ([]letter.LinkKey, error) {
 // postNotice puts a notice into a room's queue. It is sealed when it leaves, and
 // waits while the seat has posted its four of the day. The caller saves the room.
 func (s *step) postNotice(r *room, kind letter.NoticeKind, body []byte) {
+	s.putNotice(r, unposted{Kind: kind, Body: body})
+}
+
+func (s *step) putNotice(r *room, n unposted) {
 	r.Next++
-	until := s.c.now().Add(wire.MaxTTL).Unix()
-	s.putUntil(vault.Numbered(unpostedName(r.ID), r.Next), unposted{N: r.Next, Kind: kind, Body: body, Until: until}, until)
+	n.N, n.Until = r.Next, s.c.now().Add(wire.MaxTTL).Unix()
+	s.putUntil(vault.Numbered(unpostedName(r.ID), n.N), n, n.Until)
 	id := r.ID
 	s.then(func() { s.c.wakeNotices(id) })
 }

@@ -118,6 +118,9 @@ func (s *step) seal(r *room, g *mls.Group, w *row) error {
 	if err != nil {
 		return err
 	}
+	if err := s.skipReserved(r, g); err != nil {
+		return err
+	}
 	if next := g.OwnGeneration(); next >= r.Reserved {
 		r.Reserved = next + reserveAhead
 	}

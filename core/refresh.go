@@ -103,6 +103,9 @@ func (s *step) hearRejoin(body []byte) error {
 	case there && !a.Names(l.Hash):
 		return s.tellVerdict(cv, st, letter.Verdict{Leaf: l.Hash})
 	}
+	if err := s.hearTwin(cv, a, chain); err != nil {
+		return err
+	}
 	return s.refreshLater(r, ro, a, j.Request, chain)
 }
 

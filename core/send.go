@@ -131,6 +131,9 @@ func (s *step) canSay(r *room) error {
 	if r == nil || r.State != roomOutOfStep {
 		return canPost(r)
 	}
+	if k, err := s.copied(); err != nil || k != nil {
+		return err
+	}
 	if h, err := s.healing(r.ID); err != nil || h != nil && !h.Unseated {
 		return err
 	}

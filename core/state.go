@@ -221,19 +221,27 @@ func (s *step) group(id wire.RoomID) (*mls.Group, error) {
 		return nil, wire.Errorf(wire.Damaged, "a conversation's state cannot be read").
 			WithNext("copy the home away, then restore a backup into a new home")
 	}
-	r, err := s.room(id)
-	if err != nil {
-		return nil, err
+	s.c.groups[id] = g
+	s.c.loaded[id] = true
+	return g, nil
+}
+
+// skipReserved passes over the generations that were reserved when a group was
+// last loaded: the client died, or a write failed, and any of them may have been
+// used (protocol §3). It is done when one is needed and not before: what a copy of
+// this home has sealed with them meanwhile can be told until then.
+func (s *step) skipReserved(r *room, g *mls.Group) error {
+	if !s.c.loaded[r.ID] {
+		return nil
 	}
-	if r != nil && r.Reserved > g.OwnGeneration() {
-		// The client died, or a write failed, with generations reserved: any of
-		// them may have been used (protocol §3).
+	s.groups[r.ID] = true
+	if r.Reserved > g.OwnGeneration() {
 		if err := g.SkipTo(r.Reserved); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	s.c.groups[id] = g
-	return g, nil
+	delete(s.c.loaded, r.ID)
+	return nil
 }
 
 // putRatchets keeps a group after a message was sealed or opened.

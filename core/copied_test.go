@@ -1,0 +1,135 @@
+package core_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"hearth/core"
+	"hearth/hearthtest"
+)
+
+// cloneOf starts somebody's home a second time, from a copy of its disk.
+func cloneOf(w *hearthtest.World, p *hearthtest.Person, name string) *hearthtest.Person {
+	w.T.Helper()
+	twin := w.Stranger(name)
+	twin.Stop()
+	twin.Disk, twin.Key = p.Disk.Copy(), p.Key.Copy()
+	if err := twin.Start(); err != nil {
+		w.T.Fatal(err)
+	}
+	return twin
+}
+
+func device(p *hearthtest.Person) string {
+	id, err := p.Client.Whoami()
+	if err != nil {
+		panic(err)
+	}
+	return id.Device
+}
+
+// hear waits until everybody listed reads what one of them says.
+func hear(room, text string, from *hearthtest.Person, to ...*hearthtest.Person) {
+	from.Send(room, text)
+	for _, p := range to {
+		p.Expect(text)
+	}
+}
+
+// TestClone: a home that is copied while it runs. Whichever says something first
+// stays the device it was; the other finds out before it has sealed anything,
+// becomes a device of its own, and both go on.
+func TestClone(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		f := newFriends(w, "alice", "bob", "carol")
+		alice, bob, carol := f.people[0], f.people[1], f.people[2]
+		was := device(bob)
+		clone := cloneOf(w, bob, "clone")
+		w.Sleep(time.Minute)
+		hear(f.room, "the first of the two", bob, alice, carol)
+		clone.Notice(core.NoticeTwin)
+		clone.Notice(core.NoticeRejoined)
+		bob.Notice(core.NoticeTwin)
+		if device(bob) != was || device(clone) == was {
+			t.Error("the wrong one of the two became another device")
+		}
+		hear(f.room, "from the clone", clone, alice, carol)
+		hear(f.room, "from its twin", bob, alice, carol)
+		hear(f.room, "from alice", alice, bob, carol, clone)
+		for _, p := range []*hearthtest.Person{alice, bob, carol, clone} {
+			if got := p.Room(f.room); got.State != core.RoomOK || len(got.Members) != 3 {
+				t.Errorf("%s: %s with %d members", p.Name, got.State, len(got.Members))
+			}
+		}
+		clone.Restart()
+		hear(f.room, "once more", alice, bob, carol, clone)
+		wantNotices(t, clone, core.NoticeTwin, core.NoticeRejoined)
+		wantNotices(t, carol, core.NoticeRefreshed)
+	})
+}
+
+// TestRollback: a home goes on, and is then restored from a copy of its disk. It
+// uses no generation again, says what happened, and is back.
+func TestRollback(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		f := newFriends(w, "alice", "bob", "carol")
+		alice, bob, carol := f.people[0], f.people[1], f.people[2]
+		bob.Stop()
+		disk, key := bob.Disk.Copy(), bob.Key.Copy()
+		if err := bob.Start(); err != nil {
+			t.Fatal(err)
+		}
+		was := device(bob)
+		for _, text := range []string{"one", "two"} {
+			hear(f.room, text, bob, alice, carol)
+		}
+		hear(f.room, "three", alice, bob, carol)
+		bob.Stop()
+		bob.Disk, bob.Key = disk, key
+		if err := bob.Start(); err != nil {
+			t.Fatal(err)
+		}
+		bob.Notice(core.NoticeTwin)
+		if s, err := bob.TrySend(f.room, "said at once"); err != nil || s.ID == "" {
+			t.Fatalf("a restored home takes nothing to say: %v", err)
+		}
+		bob.Notice(core.NoticeRejoined)
+		if device(bob) == was {
+			t.Error("a restored home goes on as the device it was")
+		}
+		alice.Expect("said at once")
+		f.everybodyHears("afterwards")
+		for _, p := range f.people {
+			for _, e := range p.Seen() {
+				if slices.Contains([]string{core.EventLeft}, e.Type) {
+					t.Errorf("%s is told that somebody left", p.Name)
+				}
+			}
+		}
+	})
+}
+
+// TestRollbackBeforeTheAcknowledgement: what a home said last is in the log, and
+// its seat has acknowledged nothing of it; only the log can tell.
+func TestRollbackBeforeTheAcknowledgement(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		f := newFriends(w, "alice", "bob", "carol")
+		alice, bob, carol := f.people[0], f.people[1], f.people[2]
+		bob.Stop()
+		disk, key := bob.Disk.Copy(), bob.Key.Copy()
+		w.Net.Tamper(noAcks("bob"))
+		if err := bob.Start(); err != nil {
+			t.Fatal(err)
+		}
+		hear(f.room, "the last of the old", bob, alice, carol)
+		bob.Stop()
+		bob.Disk, bob.Key = disk, key
+		if err := bob.Start(); err != nil {
+			t.Fatal(err)
+		}
+		bob.Notice(core.NoticeTwin)
+		bob.Notice(core.NoticeRejoined)
+		f.everybodyHears("afterwards")
+	})
+}
