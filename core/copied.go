@@ -155,8 +155,21 @@ func (c *Client) becomeAnother(ctx context.Context, k *copied) error {
 	if err := c.step(ctx, func(s *step) error { return s.askAllBack(k) }); err != nil {
 		return err
 	}
-	return c.startDoors(ctx)
+	if err := c.startDoors(ctx); err != nil {
+		return err
+	}
+	return c.look(ctx, func(s *step) error {
+		rooms, err := s.allRooms()
+		for _, r := range rooms {
+			c.resume(r)
+		}
+		return err
+	})
 }
+
+// errCopied is the answer while a copied home becomes another device.
+var errCopied = &wire.Error{Code: wire.Stale, Message: "this home was copied or restored, and is becoming a device of its own",
+	Next: "try again in a minute"}
 
 // addCopy appends the new device to the chain, signed by the old one.
 func (c *Client) addCopy(ctx context.Context, me *account, k *copied) error {
@@ -231,11 +244,10 @@ func (c *Client) newestOwnChain(ctx context.Context, me *account, known *identit
 	return known, nil
 }
 
-// takeIdentity makes this home the new device: the old one's doors and KeyPackages
-// are its twin's alone from here on. What the rooms are told is signed before, by
-// the old leaf.
+// takeIdentity makes this home the new device: the old one's doors, KeyPackages and
+// invitations are its twin's alone from here on.
 func (s *step) takeIdentity(me *account, k *copied) error {
-	for _, kind := range []string{"door", "package"} {
+	for _, kind := range []string{"door", "package", "request"} {
 		var names []string
 		err := s.scan(kind, func(name string, _ []byte) (bool, error) {
 			names = append(names, name)

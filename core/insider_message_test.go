@@ -257,6 +257,13 @@ var messageDeviations = []hearthtest.Deviation{
 		if !isCode(err, wire.Stuck) {
 			st.T.Errorf("a commit of carol's: got %v, want stuck", err)
 		}
+		// Her own client finds that her leaf was used, and becomes another
+		// device; how to reach that she must say herself.
+		st.Net.Online("carol")
+		st.Carol.Notice(core.NoticeTwin)
+		st.Sleep(time.Minute)
+		st.Carol.Send("alice", "it is me")
+		st.Alice.Accept()
 		back(st)
 	}, edit("store/post.go", "case !right && !rm.shown(s):", "case false:")),
 }

@@ -140,6 +140,9 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 	if st.Kind == roster.Direct {
 		cv.Peer = inv.Account
 	}
+	if k, err := s.copied(); err != nil || k != nil {
+		return cmp.Or(err, error(errCopied))
+	}
 	if err := s.standing(cv, inv, j); err != nil {
 		return err
 	}
