@@ -441,33 +441,42 @@ func (g *segment) add(e archive.Entry) {
 // eachLine gives every line of a history, a page at a time.
 func (c *Client) eachLine(ctx context.Context, id convID, f func(n uint64, h *happening, e archive.Entry) error) error {
 	for after, more := uint64(0), true; more; {
+		n := 0
 		err := c.look(ctx, func(s *step) error {
-			items, err := c.vault.Scan(s.ctx, historyName(id), lineName(id, after), scanPage)
-			if err != nil {
-				return err
-			}
-			more = len(items) == scanPage
-			for _, it := range items {
-				n, _ := vault.Number(it.Name)
-				after = n
-				h := new(happening)
-				if err := decodeRecord(it.Value, h); err != nil {
-					return err
-				}
-				e, err := s.lineEntry(id, n, h)
+			return s.linesBehind(id, after, func(at uint64, h *happening) error {
+				n, after = n+1, at
+				e, err := s.lineEntry(id, at, h)
 				if err != nil {
 					return err
 				}
-				if err := f(n, h, e); err != nil {
-					return err
-				}
-			}
-			return nil
+				return f(at, h, e)
+			})
 		})
 		if err != nil {
 			return err
 		}
+		more = n == scanPage
 		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// linesBehind gives at most scanPage lines of a history behind one; fewer are
+// the last.
+func (s *step) linesBehind(id convID, after uint64, f func(n uint64, h *happening) error) error {
+	items, err := s.c.vault.Scan(s.ctx, historyName(id), lineName(id, after), scanPage)
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		n, _ := vault.Number(it.Name)
+		h := new(happening)
+		if err := decodeRecord(it.Value, h); err != nil {
+			return err
+		}
+		if err := f(n, h); err != nil {
 			return err
 		}
 	}

@@ -100,6 +100,10 @@ func (f *fake) BackupRestore(_ context.Context, o core.RestoreOptions) (core.Res
 	return core.Restored{}, nil
 }
 
+func (f *fake) Export(_ context.Context, folder string) (core.Exported, error) {
+	return core.Exported{To: folder}, nil
+}
+
 // Receive gives out what was not given out, then what comes on live.
 func (f *fake) Receive(ctx context.Context, fn func(core.Event) error) error {
 	for {

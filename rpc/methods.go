@@ -52,6 +52,7 @@ var methods = map[string]call{
 	"backup.create":  method(backupCreate),
 	"backup.verify":  method(backupVerify),
 	"backup.restore": method(backupRestore),
+	"export":         method(export),
 }
 
 // method makes a call of a function with typed parameters.

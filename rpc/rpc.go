@@ -54,6 +54,7 @@ type Core interface {
 	BackupCreate(ctx context.Context, o core.BackupOptions) (core.Backup, error)
 	BackupVerify(ctx context.Context, o core.RestoreOptions) (core.Restored, error)
 	BackupRestore(ctx context.Context, o core.RestoreOptions) (core.Restored, error)
+	Export(ctx context.Context, folder string) (core.Exported, error)
 }
 
 var _ Core = (*core.Client)(nil)

@@ -218,6 +218,10 @@ func (h *fakeHome) restored(device string) core.Restored {
 	return r
 }
 
+func (h *fakeHome) Export(_ context.Context, folder string) (core.Exported, error) {
+	return core.Exported{Items: 2, Rooms: 1, To: folder}, h.fails
+}
+
 // output is what one run of the program left behind.
 type output struct {
 	code     int
