@@ -46,6 +46,8 @@ const (
 	stageKeys  stage = iota // keys made; the server may not know of them
 	stageKnown              // the server has the chain
 	stageDone               // the doors stand
+
+	stageClosed stage = 9 // the account was deleted
 )
 
 var accountName = vault.Name("account")
@@ -65,6 +67,9 @@ func (s *step) me() (*account, error) {
 	a, err := s.account()
 	if err != nil {
 		return nil, err
+	}
+	if a != nil && a.Stage == stageClosed {
+		return nil, errDeleted
 	}
 	if a == nil || a.Stage != stageDone {
 		return nil, errNotRegistered
@@ -186,6 +191,9 @@ func (c *Client) beginRegistration(ctx context.Context, o RegisterOptions, hello
 	err := c.step(ctx, func(s *step) (err error) {
 		if a, err = s.account(); err != nil {
 			return err
+		}
+		if a != nil && a.Stage == stageClosed {
+			return errDeleted
 		}
 		if a != nil && a.Stage == stageDone {
 			return wire.Errorf(wire.Taken, "this home has an account already").

@@ -45,8 +45,9 @@ type Client struct {
 
 	registering sync.Mutex // one registration at a time
 	receiving   sync.Mutex // one Receive at a time
-	saving      sync.Mutex // one BackupCreate at a time
+	saving      oneAtATime // BackupCreate
 	saved       chan struct{}
+	ending      oneAtATime // AccountDelete
 
 	// mu is held by every step and every look; never while waiting for the
 	// network. It guards what follows.
@@ -116,6 +117,8 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		senders: make(map[queueID]*sender),
 		changed: make(chan struct{}),
 		saved:   make(chan struct{}, 1),
+		saving:  make(oneAtATime, 1),
+		ending:  make(oneAtATime, 1),
 	}
 	c.net = newNetwork(cfg.Dial, c.crew)
 	if err := c.sweep(ctx); err != nil {
@@ -128,6 +131,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	c.crew.spawn(c.sweeper)
 	c.crew.spawn(c.trials)
+	c.crew.spawn(c.resumeEnding)
 	return c, nil
 }
 

@@ -21,6 +21,9 @@ func handleName(handle string) string { return vault.Name("handle", b64([]byte(h
 var errNobody = &wire.Error{Code: wire.NotFound, Message: "nobody is known by that name",
 	Next: "check the handle, or ask for an invitation link"}
 
+// errTheyDeleted is the answer for people who have deleted their account.
+var errTheyDeleted = &wire.Error{Code: wire.NotFound, Message: "that account was deleted"}
+
 // find returns the account that a person named, and learns where to reach it.
 func (c *Client) find(ctx context.Context, text string) (*person, error) {
 	text = strings.TrimSpace(text)
@@ -126,6 +129,9 @@ func (c *Client) lookUp(ctx context.Context, server, domain string, get wire.Acc
 	if err != nil || get.Name != "" && rec.Name != get.Name || get.Account != nil && chain.Account() != *get.Account {
 		return nil, wire.Errorf(wire.Denied, "the server's answer about that person does not hold").
 			WithNext("ask the person for a link")
+	}
+	if chain.Closed() {
+		return nil, errTheyDeleted
 	}
 	name, err := identity.ParseName(rec.Name)
 	if err != nil || name != rec.Name {

@@ -30,3 +30,18 @@ func (c *Client) places() (Places, error) {
 	}
 	return c.cfg.Places, nil
 }
+
+// oneAtATime lets one of several calls of the same kind work at a time. It is a
+// channel, for what is done under it may wait for the network.
+type oneAtATime chan struct{}
+
+func (o oneAtATime) begin(ctx context.Context) error {
+	select {
+	case o <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (o oneAtATime) done() { <-o }

@@ -296,6 +296,8 @@ func (c *Client) BackupRestore(ctx context.Context, o RestoreOptions) (Restored,
 	switch {
 	case err != nil:
 		return Restored{}, err
+	case a != nil && a.Stage == stageClosed:
+		return Restored{}, errDeleted
 	case a != nil && a.Stage == stageDone:
 		return Restored{}, wire.Errorf(wire.Taken, "this home has an account already").WithNext("restore into another home, with --home")
 	}
@@ -433,6 +435,9 @@ func (s *step) askEverywhere() error {
 	})
 }
 
+// errClosedAlready says that the account has ended.
+var errClosedAlready = &wire.Error{Code: wire.NotFound, Message: "the account was deleted", Next: "make another one with: hearth register NAME --server URL"}
+
 // newestOwn returns the account's chain as its server has it, if it shows it:
 // only accounts with a name are shown. It must lead on from the one that is
 // known.
@@ -456,7 +461,7 @@ func (c *Client) newestOwn(ctx context.Context, a *account) (*identity.Chain, er
 			WithNext("use the newest backup; if this is it, ask whoever keeps the server")
 	}
 	if chain.Closed() {
-		return nil, wire.Errorf(wire.Gone, "the account was deleted")
+		return nil, errClosedAlready
 	}
 	return chain, nil
 }

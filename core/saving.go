@@ -160,12 +160,14 @@ type lineRef struct {
 // BackupCreate writes a backup to a place. What has not changed since the last
 // one there is taken over as it lies.
 func (c *Client) BackupCreate(ctx context.Context, o BackupOptions) (Backup, error) {
-	c.saving.Lock()
-	defer c.saving.Unlock()
 	places, err := c.places()
 	if err != nil {
 		return Backup{}, err
 	}
+	if err := c.saving.begin(ctx); err != nil {
+		return Backup{}, err
+	}
+	defer c.saving.done()
 	var me *account
 	var d *door
 	var sv *savings

@@ -104,6 +104,10 @@ func (f *fake) Export(_ context.Context, folder string) (core.Exported, error) {
 	return core.Exported{To: folder}, nil
 }
 
+func (f *fake) AccountDelete(context.Context, string) (core.Deleted, error) {
+	return core.Deleted{}, nil
+}
+
 // Receive gives out what was not given out, then what comes on live.
 func (f *fake) Receive(ctx context.Context, fn func(core.Event) error) error {
 	for {

@@ -53,6 +53,7 @@ var methods = map[string]call{
 	"backup.verify":  method(backupVerify),
 	"backup.restore": method(backupRestore),
 	"export":         method(export),
+	"account.delete": method(accountDelete),
 }
 
 // method makes a call of a function with typed parameters.

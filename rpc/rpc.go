@@ -55,6 +55,7 @@ type Core interface {
 	BackupVerify(ctx context.Context, o core.RestoreOptions) (core.Restored, error)
 	BackupRestore(ctx context.Context, o core.RestoreOptions) (core.Restored, error)
 	Export(ctx context.Context, folder string) (core.Exported, error)
+	AccountDelete(ctx context.Context, confirm string) (core.Deleted, error)
 }
 
 var _ Core = (*core.Client)(nil)

@@ -222,6 +222,10 @@ func (h *fakeHome) Export(_ context.Context, folder string) (core.Exported, erro
 	return core.Exported{Items: 2, Rooms: 1, To: folder}, h.fails
 }
 
+func (h *fakeHome) AccountDelete(context.Context, string) (core.Deleted, error) {
+	return core.Deleted{Account: "acc", State: core.StateDeleted, Left: 1, Rooms: 2}, h.fails
+}
+
 // output is what one run of the program left behind.
 type output struct {
 	code     int

@@ -105,7 +105,7 @@ func (a *app) commands() []*cobra.Command {
 		a.sendCommand(), a.recvCommand(), a.historyCommand(),
 		a.requestsCommand(), a.acceptCommand(), a.declineCommand(), a.blockCommand(), a.unblockCommand(),
 		a.roomsCommand(), a.groupCommand(),
-		a.backupCommand(), a.exportCommand(),
+		a.backupCommand(), a.exportCommand(), a.accountCommand(),
 		a.daemonCommand(), a.rpcCommand(),
 		a.serveCommand(), a.adminCommand(), a.benchCommand(), a.benchCommand(),
 	}
