@@ -334,6 +334,21 @@ func (s *Server) NewInvitation(ctx context.Context, uses int, valid time.Duratio
 // Counters is what the rooms have done since they were opened.
 func (s *Server) Counters() store.Counters { return s.rooms.Load().Counters() }
 
+// CloseRooms closes every room at notice, and returns how many: for a server that
+// ends, or moves. The clients found successors elsewhere.
+func (s *Server) CloseRooms(ctx context.Context, notice time.Duration) (int, error) {
+	ids, err := s.rooms.Load().OpenRooms(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for i, id := range ids {
+		if err := s.CloseRoom(ctx, id, notice); err != nil {
+			return i, err
+		}
+	}
+	return len(ids), nil
+}
+
 // CloseRoom lets a room take no posts after notice, which is at least seven
 // days (protocol §10); reading and notices stay.
 func (s *Server) CloseRoom(ctx context.Context, room wire.RoomID, notice time.Duration) error {

@@ -447,17 +447,3 @@ func (r *Rooms) MayUpload(ctx context.Context, room wire.RoomID, token wire.Secr
 	}
 	return r.mayGrow()
 }
-
-// CloseRoom lets a room take no posts from day on (protocol §10).
-func (r *Rooms) CloseRoom(ctx context.Context, room wire.RoomID, day Day) error {
-	rm, err := r.use(ctx, room, false)
-	if err != nil {
-		return err
-	}
-	defer r.put(rm)
-	result := make(chan error, 1)
-	rm.mu.Lock()
-	r.change(rm, &record{Op: opClose}, &closeChange{Day: day}, wire.Appended{}, func(_ wire.Appended, err error) { result <- err })
-	rm.mu.Unlock()
-	return <-result
-}

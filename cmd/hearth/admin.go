@@ -23,7 +23,7 @@ import (
 
 func (a *app) adminCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "admin", Short: "Look after a house that you keep", Args: cobra.ArbitraryArgs, RunE: needsSubcommand}
-	cmd.AddCommand(a.adminInviteCommand())
+	cmd.AddCommand(a.adminInviteCommand(), a.adminCloseCommand())
 	for _, l := range []struct{ name, short string }{
 		{"account", "look after accounts"}, {"reports", "look at what was reported"},
 	} {
@@ -53,11 +53,11 @@ func (a *app) adminInviteCommand() *cobra.Command {
 		Short: "Make an invitation to register in your house",
 		Args:  exactly(0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			i, err := askAdmin(cmd.Context(), data, q)
+			answer, err := askAdmin(cmd.Context(), data, adminRequest{Invite: &q})
 			if err != nil {
 				return err
 			}
-			return show(a, i, func(w io.Writer, i adminInvitation) {
+			return show(a, answer.Invitation, func(w io.Writer, i adminInvitation) {
 				fmt.Fprintln(w, i.Invite)
 				fmt.Fprintf(w, "It lets %s register, until %s: hearth register NAME --server URL --invite %s\n", quantity(i.Uses, "person", "people"), i.Expires.Format("2 Jan 2006"), i.Invite)
 			})
@@ -85,49 +85,68 @@ func (q adminInvite) invite(ctx context.Context, s *server.Server) (adminInvitat
 	return adminInvitation{Invite: code, Uses: q.Uses, Expires: time.Now().Add(valid).UTC().Truncate(24 * time.Hour)}, nil
 }
 
-// askAdmin makes an invitation through the running server, or in the folder if
+// adminRequest asks for one thing.
+type adminRequest struct {
+	Invite *adminInvite `json:"invite,omitempty"`
+	Close  *adminClose  `json:"close,omitempty"`
+}
+
+// carryOut does what an operator asks for.
+func (q adminRequest) carryOut(ctx context.Context, s *server.Server) (answer adminAnswer, err error) {
+	switch {
+	case q.Invite != nil:
+		answer.Invitation, err = q.Invite.invite(ctx, s)
+	case q.Close != nil:
+		answer.Closed, err = q.Close.close(ctx, s)
+	default:
+		err = wire.Errorf(wire.Unsupported, "the running server is of another version").WithNext("restart it")
+	}
+	return answer, err
+}
+
+// askAdmin has a request carried out by the running server, or in the folder if
 // none runs.
-func askAdmin(ctx context.Context, data string, q adminInvite) (adminInvitation, error) {
+func askAdmin(ctx context.Context, data string, q adminRequest) (answer adminAnswer, err error) {
 	if _, err := os.Stat(data); errors.Is(err, fs.ErrNotExist) {
-		return adminInvitation{}, wire.Errorf(wire.NotFound, "there is no server's folder %s", data).WithNext("name it with --data DIR")
+		return answer, wire.Errorf(wire.NotFound, "there is no server's folder %s", data).WithNext("name it with --data DIR")
 	}
 	path, err := socketPath(data, adminSocket)
 	if err != nil {
-		return adminInvitation{}, err
+		return answer, err
 	}
 	conn, err := (&net.Dialer{Timeout: greetWait}).DialContext(ctx, "unix", path)
 	if err != nil {
 		lock, err := lockFolder(data)
 		if err != nil {
-			return adminInvitation{}, err
+			return answer, err
 		}
 		defer lock.Close()
 		s, err := server.New(server.Config{Dir: data})
 		if err != nil {
-			return adminInvitation{}, err
+			return answer, err
 		}
-		i, err := q.invite(ctx, s)
-		return i, errors.Join(err, s.Close())
+		answer, err = q.carryOut(ctx, s)
+		return answer, errors.Join(err, s.Close())
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(dialWait))
-	var answer adminAnswer
 	if err := errors.Join(json.NewEncoder(conn).Encode(q), json.NewDecoder(conn).Decode(&answer)); err != nil {
-		return adminInvitation{}, fmt.Errorf("ask the running server: %w", err)
+		return answer, fmt.Errorf("ask the running server: %w", err)
 	}
 	if e := answer.Error; e != nil {
-		return adminInvitation{}, &wire.Error{Code: e.Code, Message: e.Message, Next: e.Next}
+		return answer, &wire.Error{Code: e.Code, Message: e.Message, Next: e.Next}
 	}
-	return answer.Invitation, nil
+	return answer, nil
 }
 
 // adminSocket is the name of the socket in a server's folder, through which its
-// operator's commands ask it while it runs: one adminInvite, one adminAnswer.
+// operator's commands ask it while it runs: one adminRequest, one adminAnswer.
 // Whoever can open the folder is the operator.
 const adminSocket = "admin"
 
 type adminAnswer struct {
 	Invitation adminInvitation `json:"invitation"`
+	Closed     adminClosed     `json:"closed"`
 	Error      *failureBody    `json:"error,omitempty"`
 }
 
@@ -150,11 +169,11 @@ func serveAdmin(ctx context.Context, l net.Listener, s *server.Server) error {
 func answerAdmin(ctx context.Context, conn net.Conn, s *server.Server) {
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(greetWait))
-	var q adminInvite
+	var q adminRequest
 	var answer adminAnswer
 	err := json.NewDecoder(io.LimitReader(conn, 4<<10)).Decode(&q)
 	if err == nil {
-		answer.Invitation, err = q.invite(ctx, s)
+		answer, err = q.carryOut(ctx, s)
 	}
 	if err != nil {
 		e := asError(err)
