@@ -222,9 +222,24 @@ type Left struct {
 	State string `json:"state"`
 }
 
+// States of a move.
+const (
+	MoveDone     = "moved"
+	MoveUnderWay = "moving" // it goes on by itself
+)
+
+// Moved answers GroupMove.
+type Moved struct {
+	Room   string `json:"room"`
+	Server string `json:"server"`
+	State  string `json:"state"`
+}
+
 // Settings answers GroupSet.
 type Settings struct {
 	Room      string `json:"room"`
 	Retention string `json:"retention"`
 	Limit     int    `json:"limit"`
+	// Traced: posts show the seat that they come from (protocol §1).
+	Traced bool `json:"traced,omitempty"`
 }

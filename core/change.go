@@ -31,6 +31,9 @@ func (s *step) closeRoom(r *room, state roomState) {
 	s.dropGroup(r.ID)
 	s.del(sagaName(r.ID))
 	s.del(linkName(r.ID))
+	if state != roomBeaten {
+		s.del(lineageName(r.ID))
+	}
 	s.del(healingName(r.ID))
 	for _, prefix := range []string{planName(r.ID), outboxName(r.ID), unpostedName(r.ID), vault.Name("refresh", b64(r.ID[:])), vault.Name("leaf", b64(r.ID[:]))} {
 		s.scan(prefix, func(name string, _ []byte) (bool, error) {
@@ -84,7 +87,7 @@ func (s *step) tellChange(r *room, cv *conversation, before, after *roster.Roste
 		}
 	}
 	old := before.State()
-	if old.Name != st.Name || old.Retention != st.Retention || old.Limit != st.Limit {
+	if old.Name != st.Name || old.Retention != st.Retention || old.Limit != st.Limit || old.Traced != st.Traced {
 		me, err := s.me()
 		if err != nil {
 			return err

@@ -132,6 +132,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	c.crew.spawn(c.sweeper)
 	c.crew.spawn(c.trials)
 	c.crew.spawn(c.resumeEnding)
+	c.crew.spawn(c.watchServers)
 	return c, nil
 }
 
@@ -143,6 +144,7 @@ func (c *Client) start(ctx context.Context) error {
 	c.wakeRequests()
 	c.wakeCopied()
 	c.wakeReinvite()
+	c.wakeSuccessors()
 	return c.look(ctx, func(s *step) error {
 		// What waits for doors, and trees to upload.
 		err := s.scan("parcel", func(_ string, b []byte) (bool, error) {
@@ -173,6 +175,13 @@ func (c *Client) start(ctx context.Context) error {
 				return false, err
 			}
 			c.resume(r)
+			if r.Moving {
+				l, err := s.lineage(r.ID)
+				if err != nil {
+					return false, err
+				}
+				c.wakeAt(r.ID, l.Due)
+			}
 			return true, nil
 		})
 	})
@@ -180,7 +189,7 @@ func (c *Client) start(ctx context.Context) error {
 
 // resume starts the reader and the sender of a room; the lock is held.
 func (c *Client) resume(r *room) {
-	if r.Old == nil && (r.State == roomOK || r.State == roomOutOfStep) {
+	if r.Old == nil && (r.State == roomOK || r.State == roomOutOfStep || r.State == roomSucceeded) {
 		c.readLocked(r.ID, r.Server, &roomLog{c: c, id: r.ID})
 	}
 	c.wakeRoom(r.ID)
@@ -287,4 +296,5 @@ type GroupSettings struct {
 	Retention *string // 1d, 7d, 30d, 1y, keep
 	Limit     *int    // the most members
 	Name      *string
+	Traced    *bool // posts show the seat that they come from
 }

@@ -143,6 +143,12 @@ func (s *step) build(r *room, p *plan) (*saga, error) {
 	if len(sg.Message) > wire.MaxCommit {
 		return nil, wire.Errorf(wire.Full, "that is too large a change at once").WithNext("invite fewer people at a time")
 	}
+	if p.Succeeds != nil {
+		sg.Room = r.ID
+		if sg.Founding, err = p.Succeeds.founding(pending); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.welcomes(r, ro, next, p, pending, sg); err != nil {
 		return nil, err
 	}
@@ -218,6 +224,9 @@ func (s *step) apply(r *room, ro *roster.Roster, p *plan) (after roster.State, o
 	if p.Retention != nil {
 		after.Retention = *p.Retention
 	}
+	if p.Traced != nil {
+		after.Traced = *p.Traced
+	}
 	return after, o, chains, nil
 }
 
@@ -279,6 +288,9 @@ func (s *step) ownCommit(r *room, cv *conversation, g *mls.Group, sg *saga, numb
 		l.Seat = &a.Seat
 		s.putLeaf(r.ID, mls.LeafIndex(a.Index), l)
 	}
+	if err := s.carryJoined(r, sg); err != nil {
+		return err
+	}
 	s.dropPlan(r.ID, sg.Plan.N)
 	if sg.Plan.Renew && r.State == roomOK && r.Old == nil {
 		// protocol §2: a device renames its seat when it renews its leaf.
@@ -338,6 +350,9 @@ func (s *step) foreignCommit(r *room, cv *conversation, g *mls.Group, e *wire.En
 	}
 	if err != nil {
 		s.c.debug("a commit was refused", err)
+		if err := s.unentered(r, g, e); err != nil {
+			return err
+		}
 		return s.outOfStep(r, cv, NoticeOutOfStep, "A member sent a change that does not hold; this device did not follow it.")
 	}
 	ch := staged.Changes()
@@ -387,6 +402,7 @@ func (s *step) enter(r *room, cv *conversation, g *mls.Group, staged *mls.Staged
 		return s.removed(r, cv, ro, committer.Account)
 	}
 	mine := ch.Committer == g.OwnLeaf()
+	past := pastEpoch{Commit: r.Commit, Transcript: commitHash(g)}
 	ng := staged.Apply()
 	if err := s.keepLinkKey(r.ID, ng); err != nil {
 		return err
@@ -394,6 +410,9 @@ func (s *step) enter(r *room, cv *conversation, g *mls.Group, staged *mls.Staged
 	s.putGroup(r.ID, ng)
 	s.putRoster(r.ID, next)
 	r.Epoch, r.Commit, r.Reserved = wire.Epoch(ng.Epoch()), number, 0
+	if err := s.entered(r, past, ch, number); err != nil {
+		return err
+	}
 	if mine && ch.Path {
 		r.Renewed, r.RenewAt = s.c.now().Unix(), 0
 	}

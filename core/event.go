@@ -27,9 +27,10 @@ type happening struct {
 	Reply []byte
 	// Body is a message's content, as it travels.
 	Body []byte
-	// Room carried an own message.
-	Room wire.RoomID
-	Text string
+	// Room carried an own message, as the entry Number; 0: not yet.
+	Room   wire.RoomID
+	Number wire.Number
+	Text   string
 	// Until is when it ends, Unix seconds; 0: kept.
 	Until int64
 	Kind  string
@@ -366,6 +367,24 @@ const (
 	NoticeChanged = "settings_changed"
 	// NoticeRequest: a request turned out not to be what it said.
 	NoticeRequest = "request_refused"
+	// NoticeMoved: the conversation goes on in a new room.
+	NoticeMoved = "moved"
+	// NoticeMovedUntold: it does, on the word of a member alone: the old room's
+	// log could not be read.
+	NoticeMovedUntold = "moved_untold"
+	// NoticeSuccessorRefused: a new room of the conversation is not what it must
+	// be.
+	NoticeSuccessorRefused = "successor_refused"
+	// NoticeClosing: the server closes the conversation's room.
+	NoticeClosing = "server_closing"
+	// NoticeServerLost: the conversation's server does not answer any more.
+	NoticeServerLost = "server_lost"
+	// NoticeFoundedOften: three new rooms in a day.
+	NoticeFoundedOften = "moved_often"
+	// NoticeFlood: somebody floods a group with what does not open; NoticeFlooder:
+	// who it is, where posts are traced.
+	NoticeFlood   = "flood"
+	NoticeFlooder = "flooder"
 	// NoticeUndelivered: something could not be delivered before it ended.
 	NoticeUndelivered = "undelivered"
 )

@@ -113,3 +113,22 @@ const KindVoid content.EnvelopeKind = kindVoid
 func OpenPackage(at letter.Door, b []byte) (kp []byte, chain [][]byte, err error) {
 	return openPackage(at, b)
 }
+
+// LinkKey is what seals notices of an epoch.
+func LinkKey(e exporter) wire.Secret {
+	b, err := e.Export(labelLinkKey, nil, 32)
+	if err != nil {
+		panic(err)
+	}
+	return wire.SecretFrom(b)
+}
+
+// Doors are those by which a person is reached in groups.
+func (c *Client) Doors(account wire.AccountID) (at []letter.Door, err error) {
+	err = c.look(context.Background(), func(s *step) error {
+		p, err := s.person(account)
+		at = append(append(at, p.Fellow...), p.Doors...)
+		return err
+	})
+	return at, err
+}

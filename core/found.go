@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -23,36 +24,47 @@ type foundation struct {
 	state  roster.State
 	chains [][][]byte
 	plan   plan
+	// server is where the room is to be; "": on the home server.
+	server string
 }
 
 // found makes the conversation, its room and the commit that creates it. All of
 // it is saved in the caller's step; the room's sender does the rest.
 func (s *step) found(f foundation) error {
+	_, err := s.foundRoom(f)
+	return err
+}
+
+// foundRoom is found, and returns what begins the room. The first room of a
+// conversation is its room at once; a successor is when the old log says so.
+func (s *step) foundRoom(f foundation) (*saga, error) {
 	member, err := f.me.member()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	now := s.c.now()
 	life := mls.Lifetime{NotBefore: uint64(now.Add(-packageLife).Unix()), NotAfter: uint64(now.Add(packageLife).Unix())}
 	g, err := mls.NewGroup(mls.GroupConfig{Suite: suite, Extensions: roster.Extensions(f.state), Limits: limits()}, member, life)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ro, err := roster.JudgeWelcome(f.state.Encode(), g.Extensions(), g.Members(), f.chains)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	r := &room{ID: wire.NewRoomID(f.region), Server: f.me.Server, Conv: f.conv, Seat: newSeat(f.region),
+	r := &room{ID: wire.NewRoomID(f.region), Server: cmp.Or(f.server, f.me.Server), Conv: f.conv, Seat: newSeat(f.region),
 		State: roomFounding, Renewed: now.Unix()}
 	cv, err := s.conv(f.conv)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if cv == nil {
 		cv = &conversation{ID: f.conv, Kind: f.kind, Peer: f.peer}
 	}
-	cv.Room = r.ID
-	s.putConv(cv)
+	if f.plan.Succeeds == nil {
+		cv.Room = r.ID
+		s.putConv(cv)
+	}
 	s.putRoom(r)
 	s.putGroup(r.ID, g)
 	s.putRoster(r.ID, ro)
@@ -61,12 +73,12 @@ func (s *step) found(f foundation) error {
 	f.plan.N = r.Next
 	sg, err := s.build(r, &f.plan)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.put(sagaName(r.ID), sg)
 	s.putRoom(r)
 	s.then(func() { s.c.wakeRoom(r.ID) })
-	return nil
+	return sg, nil
 }
 
 // limits are those of every group: defaults, and nothing optional (protocol §4:

@@ -276,7 +276,7 @@ func (c *Client) GroupSet(ctx context.Context, room string, set GroupSettings) (
 	if err != nil {
 		return Settings{}, err
 	}
-	p := plan{Name: set.Name}
+	p := plan{Name: set.Name, Traced: set.Traced}
 	if set.Retention != nil {
 		seconds, err := parseRetention(*set.Retention)
 		if err != nil {
@@ -309,13 +309,14 @@ func (c *Client) GroupSet(ctx context.Context, room string, set GroupSettings) (
 		if cv.Kind == KindGroup && !atLeast(ro, me.ID, roster.RoleAdmin) {
 			return errRole
 		}
-		if cv.Kind != KindGroup && (p.Name != nil || p.Limit != nil) {
-			return wire.Errorf(wire.BadInput, "only a group has a name and a limit")
+		if cv.Kind != KindGroup && (p.Name != nil || p.Limit != nil || p.Traced != nil) {
+			return wire.Errorf(wire.BadInput, "only a group has a name and a limit, and can be traced")
 		}
 		if p.Limit != nil && int(*p.Limit) < len(st.Members) {
 			return wire.Errorf(wire.BadInput, "the group has more members than that")
 		}
-		same = (p.Name == nil || *p.Name == st.Name) && (p.Limit == nil || *p.Limit == st.Limit) && (p.Retention == nil || *p.Retention == st.Retention)
+		same = (p.Name == nil || *p.Name == st.Name) && (p.Limit == nil || *p.Limit == st.Limit) && (p.Retention == nil || *p.Retention == st.Retention) &&
+			(p.Traced == nil || *p.Traced == st.Traced)
 		if p.Name != nil {
 			st.Name = *p.Name
 			if _, err := roster.ParseState(st.Encode()); err != nil {
@@ -342,7 +343,7 @@ func (c *Client) GroupSet(ctx context.Context, room string, set GroupSettings) (
 		if err != nil {
 			return err
 		}
-		out.Retention, out.Limit = showRetention(ro.State().Retention), int(ro.State().Limit)
+		out.Retention, out.Limit, out.Traced = showRetention(ro.State().Retention), int(ro.State().Limit), ro.State().Traced
 		return nil
 	})
 	return out, err

@@ -20,7 +20,7 @@ type roomLog struct {
 
 func (l *roomLog) seats(s *step) ([]seat, wire.Number, wire.Secret, error) {
 	r, err := s.room(l.id)
-	if err != nil || r == nil || r.State != roomOK && r.State != roomOutOfStep {
+	if err != nil || r == nil || r.State != roomOK && r.State != roomOutOfStep && r.State != roomSucceeded {
 		return nil, 0, wire.Secret{}, err
 	}
 	if silent, err := s.silent(l.id); err != nil || silent {
@@ -44,6 +44,7 @@ func (l *roomLog) seats(s *step) ([]seat, wire.Number, wire.Secret, error) {
 }
 
 func (l *roomLog) opened(ctx context.Context, which int, o wire.SeatOpened) (bool, error) {
+	restored := false
 	err := l.c.step(ctx, func(s *step) error {
 		r, cv, err := s.roomAndConv(l.id)
 		if err != nil || r == nil {
@@ -58,9 +59,12 @@ func (l *roomLog) opened(ctx context.Context, which int, o wire.SeatOpened) (boo
 			r.Old = nil // the new seat opens: the rename came through
 		}
 		s.putRoom(r)
+		read := r.Read
+		if err := s.logState(r, cv, o); err != nil {
+			return err
+		}
+		restored = r.Read < read
 		switch {
-		case o.Head < r.Read:
-			return s.outOfStep(r, cv, NoticeRolledBack, "The server has lost part of this conversation's log.")
 		case o.Lapsed:
 			return s.outOfStep(r, cv, NoticeLapsed, "This device was away too long to catch up.")
 		case o.Cursor > r.Read:
@@ -68,6 +72,9 @@ func (l *roomLog) opened(ctx context.Context, which int, o wire.SeatOpened) (boo
 		}
 		return nil
 	})
+	if err == nil && restored {
+		err = errSessionEnded // opened again it is read from the restored head
+	}
 	return true, err
 }
 
@@ -114,6 +121,9 @@ func (l *roomLog) refused(ctx context.Context, code wire.Code) error {
 		if err != nil || r == nil {
 			return err
 		}
+		if err := s.logGone(r, code); err != nil {
+			return err
+		}
 		// The server's word: it changes what we can do here, never who is a
 		// member (attacks A01).
 		return s.outOfStep(r, cv, NoticeSeatLost, "The server does not open this device's place in the conversation any more.")
@@ -157,9 +167,14 @@ func (l *roomLog) entry(ctx context.Context, e *wire.Entry) error {
 		}
 		switch e.Kind {
 		case wire.KindPost:
-			err = s.post(r, cv, e)
+			bad := r.Bad
+			if err = s.post(r, cv, e); err == nil && r.Bad > bad {
+				err = s.unreadablePost(r, cv, e)
+			}
 		case wire.KindCommit:
-			err = s.commit(r, cv, e)
+			if err = s.committed(r); err == nil {
+				err = s.commit(r, cv, e)
+			}
 		case wire.KindNotice:
 			err = s.hearNotice(r, cv, e)
 		default:
@@ -187,7 +202,7 @@ func (s *step) post(r *room, cv *conversation, e *wire.Entry) error {
 	if err != nil {
 		return err
 	}
-	if g == nil || r.State != roomOK || e.Epoch < r.Epoch {
+	if g == nil || r.State != roomOK && r.State != roomSucceeded || e.Epoch < r.Epoch {
 		r.Bad++
 		return nil
 	}
@@ -246,7 +261,7 @@ func (s *step) ownSeen(r *room, cv *conversation, w *row, e *wire.Entry) error {
 	if err != nil || h == nil {
 		return err
 	}
-	h.State = StateSent
+	h.State, h.Room, h.Number = StateSent, r.ID, e.Number
 	s.putUntil(lineName(cv.ID, n), h, h.Until)
 	return nil
 }

@@ -91,6 +91,7 @@ type joining struct {
 	group  *mls.Group
 	roster *roster.Roster
 	places []letter.Place
+	info   [32]byte // of the GroupInfo
 }
 
 // open opens an invitation: the Welcome, the tree, and every leaf in it against
@@ -123,7 +124,7 @@ func (c *Client) open(inv *letter.Wrapper, kp *keyPackage, blob []byte) (*joinin
 	if !ok || signer.Account != inv.Account || signer.Device != inv.Device || g.Suite() != suite || wire.Epoch(g.Epoch()) != inv.Epoch {
 		return nil, errForged
 	}
-	return &joining{group: g, roster: ro, places: append(inv.Places, tree.Places...)}, nil
+	return &joining{group: g, roster: ro, places: append(inv.Places, tree.Places...), info: infoHash(info)}, nil
 }
 
 // joined makes the room.
@@ -174,6 +175,7 @@ func (s *step) moveIn(cv *conversation, inv *letter.Wrapper, j *joining) (*room,
 		Epoch: wire.Epoch(j.group.Epoch()), Renewed: now.Unix(), RenewAt: s.c.renewAfterJoining(len(j.group.Members()))}
 	cv.Room = r.ID
 	s.putConv(cv)
+	s.del(lineageName(r.ID))
 	s.putGroup(r.ID, j.group)
 	s.putRoster(r.ID, j.roster)
 	s.putUntil(adderName(r.ID), adder{Account: inv.Account}, now.Add(wire.ClaimWithin).Unix())

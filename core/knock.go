@@ -272,6 +272,12 @@ func requestName(id []byte) string { return vault.Name("request", b64(id)) }
 // writing to the person itself.
 func (s *step) invited(d *door, k knock, id []byte) error {
 	inv := k.wrapper
+	if len(inv.Founding) > 0 {
+		// Whoever it is from, blocked or not (protocol §6).
+		if dealt, err := s.foundingCame(k, id); err != nil || dealt {
+			return err
+		}
+	}
 	me, err := s.me()
 	if err != nil {
 		return err

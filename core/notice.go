@@ -93,9 +93,12 @@ func (s *step) hearNotice(r *room, cv *conversation, e *wire.Entry) error {
 func (s *step) dealWith(r *room, cv *conversation, ro *roster.Roster, n heard) error {
 	switch n.Kind {
 	case letter.NoticeOutOfStep:
+		if err := s.saidOutOfStep(r, n.Account); err != nil {
+			return err
+		}
 		return s.hearOutOfStep(r, cv, ro, n)
 	case letter.NoticeFounding:
-		return nil // a successor's: see the next change
+		return s.hearFounding(r, cv, n)
 	}
 	return nil // a later version's
 }

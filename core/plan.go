@@ -27,6 +27,10 @@ type plan struct {
 	Evidence [][]byte
 	// Renew only makes the leaf's keys new.
 	Renew bool
+	// Traced switches traced posts on or off (protocol §1).
+	Traced *bool
+	// Succeeds: the room that Found begins takes the place of another.
+	Succeeds *succeeds
 }
 
 type roleChange struct {
@@ -71,6 +75,9 @@ type saga struct {
 	Leaves []addedLeaf
 	// State is the conversation's new state, encoded; empty: unchanged.
 	State []byte
+	// Founding is the founding of a successor, encoded; Room is that successor.
+	Founding []byte
+	Room     wire.RoomID
 	// Welcomes leave once the commit was seen.
 	Welcomes []parcel
 	// Blob is the sealed ratchet tree that the Welcomes point to.

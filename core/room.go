@@ -53,6 +53,8 @@ type room struct {
 	InvitedUntil int64
 
 	State roomState
+	// Moving: there is something to be done for a successor, see lineage.
+	Moving bool
 	// Leaving: our own leave waits in the outbox or in the log.
 	Leaving bool
 	// Next is the number of the next row of the room's outbox.
@@ -81,6 +83,9 @@ const (
 	roomFounding
 	// roomBeaten: another room for the same conversation won.
 	roomBeaten
+	// roomSucceeded: its log has named a successor. Nothing is posted any more;
+	// it is read to its end.
+	roomSucceeded
 )
 
 // seat is one device's place in a room, and what opens it.

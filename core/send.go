@@ -126,15 +126,15 @@ func (s *step) say(id convID, m *content.Message, body []byte) (content.MessageI
 }
 
 // canSay says why a room takes no messages from us, if it does not. Out of step
-// they wait: the room heals itself.
+// they wait: the room heals itself, or has a successor.
 func (s *step) canSay(r *room) error {
-	if r == nil || r.State != roomOutOfStep {
+	if r == nil || r.State != roomOutOfStep && r.State != roomSucceeded {
 		return canPost(r)
 	}
 	if k, err := s.copied(); err != nil || k != nil {
 		return err
 	}
-	if h, err := s.healing(r.ID); err != nil || h != nil && !h.Unseated {
+	if h, err := s.healing(r.ID); err != nil || r.Moving || h != nil && !h.Unseated {
 		return err
 	}
 	return canPost(r)

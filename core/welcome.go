@@ -61,6 +61,9 @@ func (s *step) welcomes(r *room, before, after *roster.Roster, p *plan, pending 
 			Seat: st.ID, SeatSecret: st.Secret, State: after.State().Encode(),
 			Account: me.ID, Chain: me.Chain, Doors: doors, Places: table, Link: inv.Link,
 		}
+		if p.Succeeds != nil {
+			w.Old, w.Founding = p.Succeeds.Old, sg.Founding
+		}
 		if len(inv.First) > 0 {
 			w.First = &letter.First{Content: inv.First}
 		}

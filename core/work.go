@@ -29,6 +29,9 @@ func (c *Client) nextInRoom(ctx context.Context, id wire.RoomID) (act action, er
 		if err != nil {
 			return err
 		}
+		if act, err = c.dueSuccession(s, r); act != nil || err != nil {
+			return err
+		}
 		switch r.State {
 		case roomOK, roomFounding:
 		default:
@@ -181,6 +184,9 @@ func (c *Client) sendPost(r *room, w *row, post wire.RoomPost) action {
 				s.putRoom(now)
 				return nil
 			})
+		}
+		if code(err) == wire.Closing {
+			err = errors.Join(err, c.roomClosing(ctx, r.ID))
 		}
 		return 0, err // full, closing, denied: it stays in the outbox
 	}

@@ -111,6 +111,13 @@ func Checks(t *testing.T, all []Deviation, folder string) {
 			t.Errorf("deviation %q names no check that stops it", d.Name)
 		}
 	}
+	for _, d := range all {
+		for _, e := range d.Edits {
+			if source, err := os.ReadFile(filepath.Join(moduleRoot(t), filepath.FromSlash(e.File))); err != nil || strings.Count(string(source), e.Old) != 1 {
+				t.Errorf("deviation %q: %s has not this once:\n%s", d.Name, e.File, e.Old)
+			}
+		}
+	}
 	if os.Getenv("HEARTH_CHECKS") != "all" {
 		seed := rand.Uint64()
 		t.Logf("seed %d", seed)

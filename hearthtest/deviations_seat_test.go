@@ -64,7 +64,7 @@ var seatDeviations = []Deviation{
 		})
 		st.Bob.Restart()
 		st.Bob.Notice(core.NoticeRolledBack)
-	}, []Edit{{"core/inbox.go", "case o.Head < r.Read:", "case false:"}}},
+	}, []Edit{{"core/successor.go", "case o.Head < r.Read:", "case false:"}}},
 
 	{"a seat called lapsed", func(st *Stage) {
 		onAnswer(st.World, st.Bob, wire.OpSeatOpen, func(o *wire.SeatOpened) { o.Lapsed = true })

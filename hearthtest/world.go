@@ -225,3 +225,11 @@ func (w *World) blobs(person string) *httpblobs.Client {
 		return answer, nil
 	}}
 }
+
+// CloseRoom has the operator close a room at so many days' notice.
+func (s *Server) CloseRoom(room wire.RoomID, notice time.Duration) {
+	s.w.T.Helper()
+	if err := s.srv.CloseRoom(s.w.ctx, room, notice); err != nil {
+		s.w.T.Fatalf("close a room: %v", err)
+	}
+}

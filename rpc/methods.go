@@ -47,6 +47,7 @@ var methods = map[string]call{
 	"group.link":     acting(groupLink),
 	"group.join":     acting(groupJoin),
 	"group.leave":    acting(groupLeave),
+	"group.move":     acting(groupMove),
 	"group.set":      acting(groupSet),
 
 	"backup.create":  method(backupCreate),

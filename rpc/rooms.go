@@ -74,17 +74,18 @@ type GroupSetParams struct {
 	Retention *string `json:"retention,omitempty"` // 1d, 7d, 30d, 1y or keep
 	Limit     *int    `json:"limit,omitempty"`     // the most members
 	Name      *string `json:"name,omitempty"`
+	Traced    *bool   `json:"traced,omitempty"` // posts show where they come from
 }
 
 func groupSet(ctx context.Context, c Core, p GroupSetParams) (core.Settings, error) {
 	if err := need("room", p.Room); err != nil {
 		return core.Settings{}, err
 	}
-	if p.Retention == nil && p.Limit == nil && p.Name == nil {
-		return core.Settings{}, invalidParams("nothing to change: give retention, limit or name")
+	if p.Retention == nil && p.Limit == nil && p.Name == nil && p.Traced == nil {
+		return core.Settings{}, invalidParams("nothing to change: give retention, limit, name or traced")
 	}
 	if err := fresh(ctx, c); err != nil {
 		return core.Settings{}, err
 	}
-	return c.GroupSet(ctx, p.Room, core.GroupSettings{Retention: p.Retention, Limit: p.Limit, Name: p.Name})
+	return c.GroupSet(ctx, p.Room, core.GroupSettings{Retention: p.Retention, Limit: p.Limit, Name: p.Name, Traced: p.Traced})
 }

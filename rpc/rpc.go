@@ -50,6 +50,7 @@ type Core interface {
 	GroupLink(ctx context.Context, room string, o core.GroupLinkOptions) (core.Invitation, error)
 	GroupJoin(ctx context.Context, link, text string) (core.Joined, error)
 	GroupLeave(ctx context.Context, room string) (core.Left, error)
+	GroupMove(ctx context.Context, room, server string) (core.Moved, error)
 	GroupSet(ctx context.Context, room string, s core.GroupSettings) (core.Settings, error)
 	BackupCreate(ctx context.Context, o core.BackupOptions) (core.Backup, error)
 	BackupVerify(ctx context.Context, o core.RestoreOptions) (core.Restored, error)

@@ -190,6 +190,10 @@ func (h *fakeHome) GroupLeave(_ context.Context, room string) (core.Left, error)
 	return core.Left{Room: room, State: core.RoomLeft}, h.fails
 }
 
+func (h *fakeHome) GroupMove(_ context.Context, room, server string) (core.Moved, error) {
+	return core.Moved{Room: room, Server: server, State: core.MoveDone}, h.fails
+}
+
 func (h *fakeHome) GroupSet(_ context.Context, room string, s core.GroupSettings) (core.Settings, error) {
 	return core.Settings{Room: room, Retention: "7d", Limit: 12}, h.fails
 }

@@ -41,6 +41,7 @@ func TestJSONHasExactlyTheFieldsOfTheContract(t *testing.T) {
 		{args: "group join https://x/g#y", fields: "room? name? state"},
 		{args: "invite revoke https://x/i#y", fields: "link expires?"},
 		{args: "group leave room", fields: "room state"},
+		{args: "group move room --server http://x", fields: "room server state"},
 		{args: "group set room --limit 12", fields: "room retention limit"},
 		{args: "account delete --confirm bob", fields: "account state left rooms"},
 		{args: "backup create --to file", fields: "items to phrase? made changed segments"},
@@ -121,6 +122,7 @@ func TestWordsForPeople(t *testing.T) {
 		"group join l":                   "You are in Sunday.",
 		"invite revoke l":                "lets nobody in",
 		"group leave r":                  "You left.",
+		"group move r --server http://x": "Moved. The others follow by themselves.",
 		"group set r --limit 12":         "12 at most",
 	} {
 		r := h.hearth(t, t.TempDir(), strings.Fields(args)...)

@@ -22,6 +22,7 @@ func (a *app) groupCommand() *cobra.Command {
 		a.groupLinkCommand(),
 		a.groupJoinCommand(),
 		a.groupLeaveCommand(),
+		a.groupMoveCommand(),
 		a.groupSetCommand(),
 	)
 	return cmd
@@ -89,7 +90,7 @@ func (a *app) groupLeaveCommand() *cobra.Command {
 }
 
 func (a *app) groupSetCommand() *cobra.Command {
-	var retention, name string
+	var retention, name, traced string
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "set ROOM",
@@ -106,8 +107,15 @@ func (a *app) groupSetCommand() *cobra.Command {
 			if cmd.Flags().Changed("name") {
 				p.Name = &name
 			}
-			if p.Retention == nil && p.Limit == nil && p.Name == nil {
-				return wire.Errorf(wire.BadInput, "there is nothing to change").WithNext("give --retention, --limit or --name")
+			if cmd.Flags().Changed("traced") {
+				on := traced == "on"
+				if !on && traced != "off" {
+					return wire.Errorf(wire.BadInput, "--traced is on or off")
+				}
+				p.Traced = &on
+			}
+			if p.Retention == nil && p.Limit == nil && p.Name == nil && p.Traced == nil {
+				return wire.Errorf(wire.BadInput, "there is nothing to change").WithNext("give --retention, --limit, --name or --traced")
 			}
 			var s core.Settings
 			if err := a.call(cmd.Context(), "group.set", p, &s); err != nil {
@@ -116,12 +124,16 @@ func (a *app) groupSetCommand() *cobra.Command {
 			return show(a, s, func(w io.Writer, s core.Settings) {
 				fmt.Fprintln(w, "Changed; everybody there sees it.")
 				facts(w, "room", s.Room, "time", s.Retention, "people", fmt.Sprintf("%d at most", s.Limit))
+				if s.Traced {
+					fmt.Fprintln(w, "The house is shown which place each message comes from.")
+				}
 			})
 		},
 	}
 	cmd.Flags().StringVar(&retention, "retention", "", "how long messages last: 1d, 7d, 30d, 1y or keep")
 	cmd.Flags().IntVar(&limit, "limit", 0, "the most people in it")
 	cmd.Flags().StringVar(&name, "name", "", "what it is called")
+	cmd.Flags().StringVar(&traced, "traced", "", "on: the house is shown which place each message comes from, against somebody who floods; off: it is not")
 	return cmd
 }
 

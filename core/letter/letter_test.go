@@ -252,7 +252,7 @@ func TestForgedWelcomesAreRefused(t *testing.T) {
 		"no chain":                     change(func(w *Wrapper) { w.Chain = nil }),
 		"device not in the chain":      change(func(w *Wrapper) { w.Device = eve.Device.ID() }),
 		"device revoked":               change(func(w *Wrapper) { w.Chain = revoked.Entries() }),
-		"newer version":                change(func(w *Wrapper) { w.Version = 2 }),
+		"newer version":                change(func(w *Wrapper) { w.Version = WrapperVersion + 1 }),
 		"no Welcome":                   change(func(w *Wrapper) { w.Welcome = nil }),
 		"no state":                     change(func(w *Wrapper) { w.State = nil }),
 		"no seat secret":               change(func(w *Wrapper) { w.SeatSecret = wire.Secret{} }),

@@ -48,6 +48,10 @@ type Wrapper struct {
 	// Link is the access key of the link that the inviter followed, for the
 	// door doesn't say by which class something came; absent otherwise.
 	Link wire.Secret
+	// Old is the room whose place the Welcome's takes, and Founding says so, as
+	// roster.ParseFounding reads it (protocol §5); empty otherwise.
+	Old      wire.RoomID
+	Founding []byte
 }
 
 // First is a first message, shown with the request before it is accepted.
@@ -84,12 +88,14 @@ func (p Place) check() error {
 const maxHandle = wire.MaxName + 1 + 260
 
 // WrapperVersion is the version of wrappers.
-const WrapperVersion = 1
+const WrapperVersion = 2
 
 const (
 	maxState   = 32 << 10
 	maxWelcome = 16 << 10
 	maxPlaces  = wire.MaxSeats
+	// maxFounding is far more than a founding has.
+	maxFounding = 1 << 10
 )
 
 func (w *Wrapper) check() error {
@@ -97,7 +103,7 @@ func (w *Wrapper) check() error {
 	case w.Version != WrapperVersion, len(w.Welcome) == 0, len(w.State) == 0,
 		identity.CheckServer(w.Server) != nil, w.Tree.Key.Reveal() == nil, w.SeatSecret.Reveal() == nil:
 		return errForm
-	case len(w.Welcome) > maxWelcome, len(w.State) > maxState, len(w.Places) > maxPlaces, len(w.Chain) > wire.MaxChain:
+	case len(w.Welcome) > maxWelcome, len(w.State) > maxState, len(w.Places) > maxPlaces, len(w.Chain) > wire.MaxChain, len(w.Founding) > maxFounding:
 		return errLong
 	}
 	for _, p := range w.Places {

@@ -1,0 +1,433 @@
+package core_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"hearth/core"
+	"hearth/core/letter"
+	"hearth/core/roster"
+	"hearth/core/vault/vaulttest"
+	"hearth/hearthtest"
+	"hearth/wire"
+)
+
+// kitchen is a group of alice, its owner, and others, in which everybody has
+// spoken.
+func kitchen(w *hearthtest.World, others ...*hearthtest.Person) (alice *hearthtest.Person, room string) {
+	w.T.Helper()
+	alice = w.Person("alice")
+	room = alice.Group("kitchen", others...)
+	for _, p := range append([]*hearthtest.Person{alice}, others...) {
+		p.Send(room, p.Name+" is here")
+	}
+	for _, p := range append([]*hearthtest.Person{alice}, others...) {
+		p.Seen()
+	}
+	return alice, room
+}
+
+// stick commits garbage as somebody whose client is offline: nobody can enter
+// the room's epoch any more.
+func stick(w *hearthtest.World, p *hearthtest.Person, room string) *insider {
+	w.T.Helper()
+	m := turn(&stage{World: w}, p, room)
+	b := make([]byte, 3000)
+	rand.Read(b)
+	m.sendCommit(b, wire.NewSecret().Hash(), nil, nil)
+	return m
+}
+
+// reaches has somebody say something that all others must hear, once.
+func reaches(w *hearthtest.World, room, text string, from *hearthtest.Person, others ...*hearthtest.Person) {
+	w.T.Helper()
+	from.Send(room, text)
+	for _, p := range others {
+		p.Expect(text)
+		n := 0
+		for _, t := range p.Texts() {
+			if t == text {
+				n++
+			}
+		}
+		if n != 1 {
+			w.T.Errorf("%s has %q %d times", p.Name, text, n)
+		}
+	}
+}
+
+// told checks which notices somebody was given.
+func told(w *hearthtest.World, p *hearthtest.Person, want ...string) {
+	w.T.Helper()
+	var got []string
+	for _, e := range p.Seen() {
+		if e.Type == core.EventNotice {
+			got = append(got, e.Code)
+		}
+	}
+	if !slices.Equal(got, want) {
+		w.T.Errorf("%s was told %q, want %q", p.Name, got, want)
+	}
+}
+
+// TestStuckRoom: a commit that nobody can follow. After ten minutes the owner
+// founds a successor, and the next message reaches all.
+func TestStuckRoom(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		bob, carol := w.Person("bob"), w.Person("carol")
+		alice, room := kitchen(w, bob, carol)
+		stick(w, carol, room)
+		w.Sleep(time.Minute)
+		if s, err := bob.TrySend(room, "said while stuck"); err != nil || s.State != core.StateQueued {
+			t.Errorf("bob says something: %s, %v", s.State, err)
+		}
+		w.Net.Online("carol")
+		w.Sleep(11 * time.Minute)
+		alice.Expect("said while stuck")
+		carol.Expect("said while stuck")
+		reaches(w, room, "again", alice, bob, carol)
+		reaches(w, room, "and back", carol, alice, bob)
+		told(w, alice, core.NoticeOutOfStep, core.NoticeMoved)
+		told(w, bob, core.NoticeOutOfStep, core.NoticeMoved)
+		for _, p := range []*hearthtest.Person{alice, bob, carol} {
+			if r := p.Room(room); len(r.Members) != 3 || r.State != core.RoomOK {
+				t.Errorf("%s sees %+v", p.Name, r)
+			}
+		}
+	})
+}
+
+// TestMovedAtWill: an admin takes a conversation to another server; what is said
+// meanwhile reaches all, and who was away follows later.
+func TestMovedAtWill(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		away := w.Server("away")
+		bob, carol := w.Person("bob"), w.Person("carol")
+		alice, room := kitchen(w, bob, carol)
+		w.Net.Offline("carol")
+		if _, err := bob.Client.GroupMove(bob.Patience(), room, away.URL); !isCode(err, wire.Denied) {
+			t.Errorf("a plain member moves the group: %v", err)
+		}
+		m, err := alice.Client.GroupMove(alice.Patience(), room, away.URL)
+		if err != nil || m.State != core.MoveDone || m.Server != away.URL {
+			t.Fatalf("got %+v, %v", m, err)
+		}
+		reaches(w, room, "over here", alice, bob)
+		reaches(w, room, "so we are", bob, alice)
+		if in, err := bob.Client.Inside(room); err != nil || in.Server != away.URL {
+			t.Errorf("bob is on %s, %v", in.Server, err)
+		}
+		w.Net.Online("carol")
+		carol.Expect("over here")
+		carol.Expect("so we are")
+		reaches(w, room, "wait for me", carol, alice, bob)
+		for _, p := range []*hearthtest.Person{alice, bob, carol} {
+			told(w, p, core.NoticeMoved)
+			if r := p.Room(room); len(r.Members) != 3 || r.State != core.RoomOK {
+				t.Errorf("%s sees %+v", p.Name, r)
+			}
+			joined := map[string]int{}
+			for _, e := range p.Seen() {
+				if e.Type == core.EventJoined {
+					if joined[e.Who]++; joined[e.Who] > 1 {
+						t.Errorf("%s is told again that %s joins", p.Name, e.Who)
+					}
+				}
+			}
+		}
+		if m, err := alice.Client.GroupMove(alice.Patience(), room, "http://home.example"); err != nil || m.State != core.MoveDone {
+			t.Errorf("back home: %+v, %v", m, err)
+		}
+		reaches(w, room, "home again", carol, alice, bob)
+	})
+}
+
+// TestLostServer: the server that carries a conversation is gone. After a day it
+// goes on elsewhere; what nobody could read any more is said again.
+func TestLostServer(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		away := w.Server("away")
+		bob, carol := w.Person("bob"), w.Person("carol")
+		alice, room := kitchen(w, bob, carol)
+		if _, err := alice.Client.GroupMove(alice.Patience(), room, away.URL); err != nil {
+			t.Fatal(err)
+		}
+		reaches(w, room, "over here", alice, bob, carol)
+		w.Net.Offline("carol")
+		reaches(w, room, "carol can't read this yet", bob, alice)
+		away.Stop()
+		w.Net.Online("carol")
+		w.Sleep(time.Hour)
+		if s, err := carol.TrySend(room, "anybody here?"); err != nil || s.State != core.StateQueued {
+			t.Errorf("carol says something: %s, %v", s.State, err)
+		}
+		w.Sleep(30 * time.Hour)
+		carol.Expect("carol can't read this yet")
+		alice.Expect("anybody here?")
+		bob.Expect("anybody here?")
+		reaches(w, room, "here we are", alice, bob, carol)
+		for _, p := range []*hearthtest.Person{alice, bob, carol} {
+			told(w, p, core.NoticeMoved, core.NoticeServerLost, core.NoticeMovedUntold)
+		}
+		agreed(w, room, alice, bob, carol)
+	})
+}
+
+// agreed checks that all are in one epoch of one room.
+func agreed(w *hearthtest.World, room string, people ...*hearthtest.Person) {
+	w.T.Helper()
+	w.Sleep(time.Minute)
+	var first core.Inside
+	for i, p := range people {
+		in, err := p.Client.Inside(room)
+		if err != nil {
+			w.T.Errorf("%s: %v", p.Name, err)
+			continue
+		}
+		if i == 0 {
+			first = in
+		}
+		if in.Room != first.Room || string(in.Group.EpochAuthenticator()) != string(first.Group.EpochAuthenticator()) {
+			w.T.Errorf("%s is elsewhere than %s", p.Name, people[0].Name)
+		}
+		if r := p.Room(room); r.State != core.RoomOK || len(r.Members) != len(people) {
+			w.T.Errorf("%s sees %+v", p.Name, r)
+		}
+	}
+}
+
+// TestRestoredServer: a server's disk is restored from a backup: its log is
+// shorter than what people have read.
+func TestRestoredServer(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		bob, carol := w.Person("bob"), w.Person("carol")
+		alice, room := kitchen(w, bob, carol)
+		home := w.Server("home")
+		home.Stop()
+		backup := t.TempDir()
+		if err := os.CopyFS(backup, os.DirFS(home.Dir)); err != nil {
+			t.Fatal(err)
+		}
+		home.Start()
+		w.Sleep(time.Minute)
+		w.Net.Offline("carol")
+		reaches(w, room, "after the backup", bob, alice)
+		home.Stop()
+		if err := errors.Join(os.RemoveAll(home.Dir), os.CopyFS(home.Dir, os.DirFS(backup))); err != nil {
+			t.Fatal(err)
+		}
+		home.Start()
+		w.Net.Online("carol")
+		carol.Expect("after the backup")
+		reaches(w, room, "all here", carol, alice, bob)
+		told(w, alice, core.NoticeRolledBack, core.NoticeMoved)
+		told(w, bob, core.NoticeRolledBack, core.NoticeMoved)
+		told(w, carol, core.NoticeMoved)
+		agreed(w, room, alice, bob, carol)
+	})
+}
+
+// TestMembersFound: the owner is away for good and nobody else has a role. A
+// plain member founds, for another is out of step as well.
+func TestMembersFound(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		bob, carol, dave := w.Person("bob"), w.Person("carol"), w.Person("dave")
+		alice, room := kitchen(w, bob, carol, dave)
+		w.Net.Offline("alice")
+		stick(w, dave, room)
+		w.Sleep(11 * time.Minute)
+		if got := bob.State(room); got != core.RoomOutOfStep {
+			t.Errorf("after eleven minutes bob's room is %s", got)
+		}
+		w.Sleep(3 * time.Minute)
+		reaches(w, room, "we go on", bob, carol)
+		w.Net.Online("dave")
+		dave.Expect("we go on")
+		w.Net.Online("alice")
+		alice.Expect("we go on")
+		reaches(w, room, "all of us", alice, bob, carol, dave)
+		told(w, carol, core.NoticeOutOfStep, core.NoticeMoved)
+		agreed(w, room, alice, bob, carol, dave)
+	})
+}
+
+// TestTwoFounders: the owner and an admin move the group at once, to two
+// servers. The log's first founding wins for everybody.
+func TestTwoFounders(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		one, two := w.Server("one"), w.Server("two")
+		bob, carol := w.Person("bob"), w.Person("carol")
+		alice, room := kitchen(w, bob, carol)
+		if _, err := alice.Client.GroupRole(alice.Patience(), room, "bob", "admin"); err != nil {
+			t.Fatal(err)
+		}
+		w.Sleep(time.Second)
+		ended := make(chan error)
+		go func() {
+			_, err := bob.Client.GroupMove(bob.Patience(), room, two.URL)
+			ended <- err
+		}()
+		if _, err := alice.Client.GroupMove(alice.Patience(), room, one.URL); err != nil {
+			t.Error(err)
+		}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		reaches(w, room, "where are we?", carol, alice, bob)
+		reaches(w, room, "here", bob, alice, carol)
+		agreed(w, room, alice, bob, carol)
+		w.Sleep(time.Hour)
+		reaches(w, room, "still", alice, bob, carol)
+		agreed(w, room, alice, bob, carol)
+	})
+}
+
+// TestClosingRoom: the host closes the room with a week's notice: the clients
+// move it long before.
+func TestClosingRoom(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		away := w.Server("away")
+		bob, carol := w.Person("bob"), w.Person("carol")
+		alice, room := kitchen(w, bob, carol)
+		if _, err := alice.Client.GroupMove(alice.Patience(), room, away.URL); err != nil {
+			t.Fatal(err)
+		}
+		reaches(w, room, "over here", alice, bob, carol)
+		in, err := alice.Client.Inside(room)
+		if err != nil {
+			t.Fatal(err)
+		}
+		away.CloseRoom(in.Room, 7*24*time.Hour)
+		w.Sleep(10 * time.Minute)
+		reaches(w, room, "out of the house", bob, alice, carol)
+		for _, p := range []*hearthtest.Person{alice, bob, carol} {
+			told(w, p, core.NoticeMoved, core.NoticeClosing, core.NoticeMoved)
+		}
+		agreed(w, room, alice, bob, carol)
+		if in, err := bob.Client.Inside(room); err != nil || in.Server == away.URL {
+			t.Errorf("bob is still on the server that closes the room, %v", err)
+		}
+	})
+}
+
+// TestDirectStuck: a conversation of two heals like any other.
+func TestDirectStuck(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		alice, bob := w.Person("alice"), w.Person("bob")
+		room := alice.Befriend(bob)
+		bob.Send(room, "hello")
+		stick(w, alice, room)
+		w.Sleep(11 * time.Minute)
+		bob.TrySend(room, "are you there?")
+		w.Net.Online("alice")
+		w.Sleep(15 * time.Minute)
+		alice.Expect("are you there?")
+		reaches(w, room, "I am", alice, bob)
+		agreed(w, room, alice, bob)
+	})
+}
+
+// TestBogusFounding: an owner names a successor that there is not. Who cannot
+// enter it asks the members, and after two hours the others found one that
+// everybody can.
+func TestBogusFounding(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		bob, carol := w.Person("bob"), w.Person("carol")
+		alice, room := kitchen(w, bob, carol)
+		m := turn(&stage{World: w}, alice, room)
+		m.notice(letter.NoticeFounding, roster.Founding{Conversation: m.Roster.State().ID, Generation: 1,
+			Base: m.Group.Epoch(), Transcript: core.CommitHash(m.Group), Info: [32]byte{1}}.Encode())
+		w.Sleep(time.Minute)
+		if s, err := bob.TrySend(room, "said into the void"); err != nil || s.State != core.StateQueued {
+			t.Errorf("bob says something: %s, %v", s.State, err)
+		}
+		w.Sleep(3 * time.Hour)
+		carol.Expect("said into the void")
+		reaches(w, room, "there you are", carol, bob)
+		w.Net.Online("alice")
+		alice.Expect("there you are")
+		reaches(w, room, "all back", bob, alice, carol)
+		agreed(w, room, alice, bob, carol)
+	})
+}
+
+// TestFoundedOften: who sees three foundings in a day and can do something about
+// it is asked to.
+func TestFoundedOften(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		away := w.Server("away")
+		bob := w.Person("bob")
+		alice, room := kitchen(w, bob)
+		for i, server := range []string{away.URL, w.Server("home").URL, away.URL} {
+			if _, err := alice.Client.GroupMove(alice.Patience(), room, server); err != nil {
+				t.Fatal(err)
+			}
+			reaches(w, room, fmt.Sprint("move ", i), alice, bob)
+			w.Sleep(time.Hour)
+		}
+		told(w, alice, core.NoticeMoved, core.NoticeMoved, core.NoticeFoundedOften, core.NoticeMoved)
+		told(w, bob, core.NoticeMoved, core.NoticeMoved, core.NoticeMoved)
+	})
+}
+
+// TestFounderKilled: the founder's client is killed at each durable step of a
+// move, with what it was writing kept or not. The move comes to its end, and
+// nothing is lost.
+func TestFounderKilled(t *testing.T) {
+	steps := 0 // of the move
+	story := func(t *testing.T, f *vaulttest.Faults) {
+		hearthtest.Run(t, func(w *hearthtest.World) {
+			away := w.Server("away")
+			bob := w.Person("bob")
+			alice, room := kitchen(w, bob)
+			bob.Send(room, "before")
+			alice.Expect("before")
+			w.Sleep(20 * time.Minute) // renewals are done
+			alice.Stop()
+			alice.Faults = f
+			for alice.Start() != nil {
+				alice.Faults = nil
+			}
+			alice.Client.GroupMove(alice.Patience(), room, away.URL)
+			w.Sleep(5 * time.Minute)
+			steps = f.Steps()
+			alice.Faults = nil
+			alice.Restart()
+			w.Sleep(20 * time.Minute)
+			if in, err := alice.Client.Inside(room); err == nil && in.Server != away.URL {
+				// It was killed before it had begun.
+				if m, err := alice.Client.GroupMove(alice.Patience(), room, away.URL); err != nil || m.State != core.MoveDone {
+					t.Errorf("again: %+v, %v", m, err)
+				}
+			}
+			reaches(w, room, "after", bob, alice)
+			reaches(w, room, "and back", alice, bob)
+			agreed(w, room, alice, bob)
+		})
+	}
+	var count vaulttest.Faults
+	story(t, &count)
+	last := steps
+	t.Logf("%d durable steps", last)
+	if last < 12 {
+		t.Fatalf("counted %d durable steps", last)
+	}
+	first, stride := 1, 1
+	if os.Getenv("CI") != "true" && os.Getenv("HEARTH_FULL") == "" {
+		stride = 7
+		first = 1 + mathrand.IntN(stride)
+	}
+	for n := first; n <= last; n += stride {
+		for _, kept := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%d,kept=%v", n, kept), func(t *testing.T) {
+				story(t, &vaulttest.Faults{At: n, Kept: kept, Kill: true})
+			})
+		}
+	}
+}
