@@ -3,6 +3,7 @@ package core_test
 import (
 	"crypto/rand"
 	"testing"
+	"time"
 
 	"hearth/core"
 	"hearth/hearthtest"
@@ -15,6 +16,7 @@ func TestFlooder(t *testing.T) {
 	hearthtest.Run(t, func(w *hearthtest.World) {
 		bob, carol := w.Person("bob"), w.Person("carol")
 		alice, room := kitchen(w, bob, carol)
+		w.Sleep(20 * time.Minute) // what follows joining is done
 		m := turn(&stage{World: w}, carol, room)
 		junk := func(traced bool) error {
 			for range 60 {
@@ -43,7 +45,7 @@ func TestFlooder(t *testing.T) {
 		bob.Notice(core.NoticeChanged)
 		// Carol's own client reads the commit, so that she may go on.
 		w.Net.Online("carol")
-		carol.Seen()
+		w.Sleep(2 * time.Minute)
 		m = turn(&stage{World: w}, carol, room)
 		if err := junk(false); err == nil {
 			t.Error("the server takes a post without a seat")

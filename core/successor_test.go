@@ -15,6 +15,7 @@ import (
 	"hearth/core/roster"
 	"hearth/core/vault/vaulttest"
 	"hearth/hearthtest"
+	"hearth/mls"
 	"hearth/wire"
 )
 
@@ -430,4 +431,75 @@ func TestFounderKilled(t *testing.T) {
 			})
 		}
 	}
+}
+
+// spoiled makes a commit that opens, and whose path leads nowhere: its sender
+// has another secret than everybody else.
+func spoiled(m *insider, reader core.Inside, o mls.CommitOptions) []byte {
+	m.st.T.Helper()
+	epoch, ratchets := m.Group.MarshalEpoch(), m.Group.MarshalRatchets()
+	for at := len(epoch) - 1; at > 0; at -= 16 {
+		bent := slices.Clone(epoch)
+		bent[at] ^= 1
+		g, err := mls.ParseGroup(bent, ratchets)
+		if err != nil {
+			continue
+		}
+		pending, err := g.Commit(o)
+		if err != nil {
+			continue
+		}
+		if _, err := reader.Group.Peek(pending.Message()); err != nil {
+			continue
+		}
+		if _, err := reader.Group.Process(pending.Message()); err != nil {
+			return pending.Message()
+		}
+	}
+	m.st.T.Fatal("no commit could be spoiled")
+	return nil
+}
+
+// TestProposalsHold: a commit that removes somebody cannot be entered, for its
+// path is bad; its proposals were signed by one who may, so that the successor
+// is without whom they removed.
+func TestProposalsHold(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		bob, carol, dave := w.Person("bob"), w.Person("carol"), w.Person("dave")
+		alice, room := kitchen(w, bob, carol, dave)
+		m := turn(&stage{World: w}, alice, room)
+		reader, err := bob.Client.Inside(room)
+		m.must(err)
+		o := changing(m.Roster.Without(account(dave)), roster.Change{})
+		o.Remove = []mls.LeafIndex{m.leafOf(dave)}
+		m.sendCommit(spoiled(m, reader, o), wire.NewSecret().Hash(), []wire.SeatID{wire.NewSeatID(m.Room.Region())}, nil)
+		w.Sleep(16 * time.Minute)
+		reaches(w, room, "without dave", bob, carol)
+		for _, p := range []*hearthtest.Person{bob, carol} {
+			members := p.Members(room)
+			if len(members) != 3 || slices.ContainsFunc(members, func(m core.Member) bool { return m.Account == account(dave).String() }) {
+				t.Errorf("%s lists %+v", p.Name, members)
+			}
+		}
+		dave.ExpectNever("without dave", time.Hour)
+	})
+}
+
+// TestOffenderLeftOut: a plain member has signed the removal of another. That
+// sticks the room, and the successor is without the one who did it.
+func TestOffenderLeftOut(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		bob, carol := w.Person("bob"), w.Person("carol")
+		alice, room := kitchen(w, bob, carol)
+		m := turn(&stage{World: w}, carol, room)
+		o := changing(m.Roster.Without(account(bob)), roster.Change{})
+		o.Remove = []mls.LeafIndex{m.leafOf(bob)}
+		m.commit(o)
+		w.Sleep(12 * time.Minute)
+		reaches(w, room, "without carol", alice, bob)
+		w.Net.Online("carol")
+		agreed(w, room, alice, bob)
+		carol.ExpectNever("without carol", time.Hour)
+		told(w, bob, core.NoticeOutOfStep, core.NoticeMoved)
+	})
 }
