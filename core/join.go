@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"hearth/content"
@@ -513,8 +512,4 @@ func (s *step) decline(rq *request) error {
 		}
 	}
 	return nil
-}
-
-func sortBy[T any](list []T, key func(T) int64) {
-	slices.SortFunc(list, func(a, b T) int { return int(min(max(key(a)-key(b), -1), 1)) })
 }

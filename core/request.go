@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"time"
 
 	"hearth/core/roster"
@@ -76,7 +77,7 @@ func (c *Client) Requests(ctx context.Context) ([]Request, error) {
 			return err
 		})
 	}
-	sortBy(out, func(q Request) int64 { return q.Sent.UnixMilli() })
+	slices.SortFunc(out, func(a, b Request) int { return a.Sent.Compare(b.Sent) })
 	return out, err
 }
 
