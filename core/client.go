@@ -143,6 +143,9 @@ func (c *Client) start(ctx context.Context) error {
 	}
 	c.wakeRequests()
 	c.wakeCopied()
+	if err := c.findLost(ctx); err != nil {
+		return err
+	}
 	c.wakeReinvite()
 	c.wakeSuccessors()
 	return c.look(ctx, func(s *step) error {

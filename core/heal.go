@@ -94,7 +94,7 @@ func (s *step) healing(id wire.RoomID) (*healing, error) {
 // that of the notice which says why. The caller saves the room.
 func (s *step) heal(r *room, cv *conversation, code string) error {
 	// With a seat that opens, the room itself is the quickest way to all members.
-	seated := code != NoticeSeatLost && code != NoticeLapsed
+	seated := code != NoticeSeatLost && code != NoticeLapsed && r.Seat.ID != (wire.SeatID{})
 	if h, err := s.healing(r.ID); err != nil || h != nil {
 		return err
 	}
@@ -178,6 +178,43 @@ func (s *step) lastRoster(id wire.RoomID) (*roster.Roster, error) {
 		return nil, nil
 	}
 	return ro, err
+}
+
+const textStateLost = "This device has lost its keys for the conversation."
+
+// findLost makes the record of a room anew whose own is gone, so that its
+// conversation can be asked for: O(conversations).
+func (c *Client) findLost(ctx context.Context) error {
+	return c.step(ctx, func(s *step) error {
+		if _, err := s.me(); err != nil {
+			return nil // nobody yet, or not any more
+		}
+		var lost []*conversation
+		err := s.scan("conversation", func(_ string, b []byte) (bool, error) {
+			cv := new(conversation)
+			if err := decodeRecord(b, cv); err != nil {
+				return false, err
+			}
+			if cv.Room == (wire.RoomID{}) {
+				return true, nil // only a request so far
+			}
+			have, err := s.has(roomName(cv.Room))
+			if !have {
+				lost = append(lost, cv)
+			}
+			return true, err
+		})
+		if err != nil {
+			return err
+		}
+		for _, cv := range lost {
+			r := &room{ID: cv.Room, Conv: cv.ID}
+			if err := s.outOfStep(r, cv, NoticeStateLost, textStateLost); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // lost reports whether a room's group state is gone.

@@ -26,6 +26,9 @@ func (l *roomLog) seats(s *step) ([]seat, wire.Number, wire.Secret, error) {
 	if silent, err := s.silent(l.id); err != nil || silent {
 		return nil, 0, wire.Secret{}, err
 	}
+	if r.Seat.ID == (wire.SeatID{}) {
+		return nil, 0, wire.Secret{}, nil // its record was lost
+	}
 	seats := []seat{r.Seat}
 	if r.Old != nil {
 		// A rename is under way: until the server has answered, either may be
@@ -33,9 +36,9 @@ func (l *roomLog) seats(s *step) ([]seat, wire.Number, wire.Secret, error) {
 		seats = append(seats, *r.Old)
 	}
 	var token wire.Secret
-	if g, err := s.group(l.id); err != nil {
+	if g, err := s.group(l.id); err != nil && code(err) != wire.Damaged {
 		return nil, 0, token, err
-	} else if g != nil {
+	} else if err == nil && g != nil {
 		if token, err = postToken(g, l.id); err != nil {
 			return nil, 0, token, err
 		}
@@ -69,6 +72,9 @@ func (l *roomLog) opened(ctx context.Context, which int, o wire.SeatOpened) (boo
 			return s.outOfStep(r, cv, NoticeLapsed, "This device was away too long to catch up.")
 		case o.Cursor > r.Read:
 			return s.outOfStep(r, cv, NoticeTwin, "This device's data was copied, or restored from a copy: more was read here than it knows.")
+		}
+		if gone, err := s.lost(l.id); err != nil || gone {
+			return errors.Join(err, s.outOfStep(r, cv, NoticeStateLost, textStateLost))
 		}
 		return nil
 	})
@@ -198,11 +204,15 @@ func (s *step) post(r *room, cv *conversation, e *wire.Entry) error {
 	if own != nil {
 		return s.ownSeen(r, cv, own, e)
 	}
+	if r.State != roomOK && r.State != roomSucceeded {
+		r.Bad++
+		return nil
+	}
 	g, err := s.group(r.ID)
 	if err != nil {
 		return err
 	}
-	if g == nil || r.State != roomOK && r.State != roomSucceeded || e.Epoch < r.Epoch {
+	if g == nil || e.Epoch < r.Epoch {
 		r.Bad++
 		return nil
 	}
@@ -269,11 +279,15 @@ func (s *step) ownSeen(r *room, cv *conversation, w *row, e *wire.Entry) error {
 // commit deals with the entry that leaves an epoch: the first one decides
 // (protocol §3).
 func (s *step) commit(r *room, cv *conversation, e *wire.Entry) error {
+	if r.State != roomOK && r.State != roomFounding {
+		r.Bad++
+		return nil
+	}
 	g, err := s.group(r.ID)
 	if err != nil {
 		return err
 	}
-	if g == nil || r.State != roomOK && r.State != roomFounding {
+	if g == nil {
 		r.Bad++
 		return nil
 	}

@@ -292,7 +292,18 @@ func (r *reader) ack(ctx context.Context, s *session, handle uint32, acked *wire
 	if read <= *acked {
 		return nil
 	}
-	if err := s.tell(ctx, wire.OpSeatAck, wire.SeatAck{Handle: handle, Through: read}); err != nil {
+	// With the token of the epoch that this brought us to: a seat that does not
+	// show it within 31 days of a removal is dropped (protocol §2), however long
+	// it has been open.
+	var token wire.Secret
+	err := r.c.look(ctx, func(st *step) (err error) {
+		_, _, token, err = r.log.seats(st)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.tell(ctx, wire.OpSeatAck, wire.SeatAck{Handle: handle, Through: read, Token: token}); err != nil {
 		return err
 	}
 	*acked = read

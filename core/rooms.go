@@ -53,9 +53,9 @@ func (s *step) describe(cv *conversation) (Room, error) {
 	default:
 		out.State = RoomOK
 	}
-	ro, err := s.roster(r.ID)
-	if err != nil {
-		return out, err
+	ro, err := s.lastRoster(r.ID)
+	if err != nil || ro == nil {
+		return out, err // lost, and on its way back
 	}
 	st := ro.State()
 	out.Name, out.Retention = st.Name, showRetention(st.Retention)

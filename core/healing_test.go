@@ -1,0 +1,322 @@
+package core
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"hearth/core/letter"
+	"hearth/identity"
+	"hearth/wire"
+)
+
+// fallOut makes a home believe that it cannot follow a room.
+func (h *home) fallOut(room, code string) {
+	h.t.Helper()
+	h.inRoom(room, func(s *step, r *roomRecord, cv *conversation) error {
+		return s.outOfStep(r, cv, code, "a test")
+	})
+}
+
+// roomRecord is a room; tests call conversations rooms.
+type roomRecord = room
+
+// inRoom runs a step on a conversation's room.
+func (h *home) inRoom(conv string, f func(s *step, r *roomRecord, cv *conversation) error) {
+	h.t.Helper()
+	err := h.c.step(h.ctx(), func(s *step) error {
+		id, _ := parseConv(conv)
+		cv, err := s.conv(id)
+		if err != nil {
+			return err
+		}
+		r, err := s.room(cv.Room)
+		if err != nil {
+			return err
+		}
+		if err := f(s, r, cv); err != nil {
+			return err
+		}
+		s.putRoom(r)
+		return nil
+	})
+	if err != nil {
+		h.t.Fatalf("%s: %v", h.name, err)
+	}
+}
+
+// healing returns how a home wants to come back.
+func (h *home) healing(conv string) (out *healing) {
+	h.t.Helper()
+	h.inRoom(conv, func(s *step, r *roomRecord, _ *conversation) (err error) {
+		out, err = s.healing(r.ID)
+		return err
+	})
+	return out
+}
+
+// count returns how many notices with a code there are.
+func count(events []Event, code string) (n int) {
+	for _, e := range events {
+		if e.Code == code {
+			n++
+		}
+	}
+	return n
+}
+
+// TestStateLost: records of a conversation are gone from a disk; what is left
+// decides how the device is put back, and it is.
+func TestStateLost(t *testing.T) {
+	for name, lose := range map[string]func(s *step, r *room){
+		"the group":    func(s *step, r *room) { s.del(epochName(r.ID)); s.del(ratchetName(r.ID)) },
+		"the ratchets": func(s *step, r *room) { s.del(ratchetName(r.ID)) },
+		"all but the room": func(s *step, r *room) { // it is told which leaf it holds
+			for _, n := range []string{epochName(r.ID), ratchetName(r.ID), rosterName(r.ID), linkName(r.ID)} {
+				s.del(n)
+			}
+		},
+		"the room": func(s *step, r *room) { s.del(roomName(r.ID)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := newWorld(t)
+				alice, bob := w.person("alice"), w.person("bob")
+				room := alice.send("bob", "hello").Room
+				bob.accept()
+				bob.send(room, "hello alice")
+				time.Sleep(15 * time.Minute)
+				alice.got()
+				bob.got()
+				err := bob.c.step(bob.ctx(), func(s *step) error {
+					id, _ := parseConv(room)
+					cv, err := s.conv(id)
+					if err != nil {
+						return err
+					}
+					r, err := s.room(cv.Room)
+					lose(s, r)
+					return err
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				bob.kill()
+				bob.start()
+				time.Sleep(15 * time.Minute)
+				if got := codes(bob.got()); !slices.Equal(got, []string{NoticeStateLost, NoticeRejoined}) {
+					t.Errorf("bob reads the notices %q", got)
+				}
+				alice.send(room, "from alice")
+				bob.send(room, "from bob")
+				if got := texts(bob.got()); !slices.Equal(got, []string{"from alice"}) {
+					t.Errorf("bob reads %q", got)
+				}
+				if got := texts(alice.got()); !slices.Equal(got, []string{"from bob"}) {
+					t.Errorf("alice reads %q", got)
+				}
+			})
+		})
+	}
+}
+
+// TestRemovedWhileAway: whoever was removed is told so by somebody who had the
+// right to do it.
+func TestRemovedWhileAway(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob, carol := w.person("alice"), w.person("bob"), w.person("carol")
+		room := groupOf(t, "club", alice, bob, carol)
+		time.Sleep(15 * time.Minute)
+		bob.got()
+		bob.stop()
+		if _, err := alice.c.GroupRemove(alice.ctx(), room, []string{"bob"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(40 * 24 * time.Hour)
+		bob.start()
+		time.Sleep(time.Minute)
+		events := bob.got()
+		if r := bob.room(room); r.State != RoomRemoved {
+			t.Errorf("bob's room is %s after the notices %q", r.State, codes(events))
+		}
+		left := slices.ContainsFunc(events, func(e Event) bool { return e.Type == EventLeft && e.By == "alice@home.example" })
+		if !left {
+			t.Error("bob is not told by whom")
+		}
+		// Who was online all the while keeps its seat, for it has shown that it
+		// entered the epoch behind the removal.
+		for _, p := range []*home{alice, carol} {
+			if r := p.room(room); r.State != RoomOK || len(r.Members) != 2 {
+				t.Errorf("%s: %s with %d members", p.name, r.State, len(r.Members))
+			}
+		}
+	})
+}
+
+// TestLiars: a plain member says that somebody was removed, and which leaf it
+// holds; neither has an effect, and whoever tells the truth is believed.
+func TestLiars(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob, carol := w.person("alice"), w.person("bob"), w.person("carol")
+		room := groupOf(t, "club", alice, bob, carol)
+		time.Sleep(15 * time.Minute)
+		bob.got()
+		alice.stop()
+		key, chain, _, err := carol.c.Identity()
+		if err != nil {
+			t.Fatal(err)
+		}
+		carol.stop() // its client would put bob back
+		bob.fallOut(room, NoticeLapsed)
+		synctest.Wait()
+		id, _ := parseConv(room)
+		lie := func(v letter.Verdict) {
+			t.Helper()
+			h := bob.healing(room)
+			v.Conversation, v.Ref, v.Account = id, h.Ref, chain.Account()
+			body, err := letter.NewVerdict(key, v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parsed, err := letter.ParseVerdict(body, func(wire.AccountID) (*identity.Chain, bool) { return chain, true })
+			if err != nil {
+				t.Fatal(err)
+			}
+			bob.inRoomless(func(s *step) error { return s.hearVerdict(&parsed) })
+		}
+		lie(letter.Verdict{Removed: true})
+		if r := bob.room(room); r.State != RoomOutOfStep {
+			t.Errorf("after a plain member's lie bob's room is %s", r.State)
+		}
+		for i := range 100 {
+			lie(letter.Verdict{Leaf: [32]byte{byte(i), 1}})
+		}
+		if n := len(bob.healing(room).Leaves); n > 40 {
+			t.Errorf("bob believes in %d leaves", n)
+		}
+		alice.start()
+		time.Sleep(time.Minute)
+		if r := bob.room(room); r.State != RoomOK {
+			t.Errorf("with alice online bob's room is %s", r.State)
+		}
+		alice.send(room, "welcome back")
+		if got := texts(bob.got()); !slices.Contains(got, "welcome back") {
+			t.Errorf("bob reads %q", got)
+		}
+	})
+}
+
+// inRoomless runs a step that needs no room.
+func (h *home) inRoomless(f func(*step) error) {
+	h.t.Helper()
+	if err := h.c.step(h.ctx(), f); err != nil {
+		h.t.Fatalf("%s: %v", h.name, err)
+	}
+}
+
+// TestOneRefreshEach: several members could answer: one does, a request that
+// comes again changes nothing, one that was changed is not heard, and a device
+// that asks all day is put back as often as its seat may speak.
+func TestOneRefreshEach(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob, carol, dave := w.person("alice"), w.person("bob"), w.person("carol"), w.person("dave")
+		room := groupOf(t, "club", alice, bob, carol, dave)
+		time.Sleep(15 * time.Minute)
+		carol.got()
+		epoch := alice.room(room).Epoch
+		bob.fallOut(room, NoticeOutOfStep)
+		body := letter.Rejoin{Request: bob.healing(room).Request}.Encode()
+		time.Sleep(15 * time.Minute)
+		// One commit puts bob back, one renews his leaf.
+		if r := bob.room(room); r.State != RoomOK || r.Epoch > epoch+2 {
+			t.Errorf("bob's room is %s, %d commits later", r.State, r.Epoch-epoch)
+		}
+		epoch = alice.room(room).Epoch
+		for _, p := range []*home{alice, carol, dave} {
+			p.inRoomless(func(s *step) error { return s.hearRejoin(body) })
+			changed := mustRejoin(t, body)
+			changed.Request = slices.Clone(changed.Request)
+			changed.Request[len(changed.Request)/2] ^= 1
+			p.inRoomless(func(s *step) error { return s.hearRejoin(changed.Encode()) })
+		}
+		time.Sleep(time.Minute)
+		if got := alice.room(room).Epoch; got != epoch {
+			t.Errorf("an old request makes %d commits", got-epoch)
+		}
+		if n := count(carol.got(), NoticeRefreshed); n != 1 {
+			t.Errorf("carol is told %d times that bob was put back", n)
+		}
+		for range 10 {
+			time.Sleep(time.Hour)
+			if bob.room(room).State == RoomOK {
+				bob.fallOut(room, NoticeOutOfStep)
+			}
+		}
+		time.Sleep(15 * time.Minute)
+		if n := count(carol.got(), NoticeRefreshed); n > refreshesPerDay {
+			t.Errorf("in a day bob is put back %d times", n)
+		}
+		time.Sleep(2 * noticeDay)
+		if r := bob.room(room); r.State != RoomOK {
+			t.Errorf("two days later bob's room is %s", r.State)
+		}
+		agree(t, room, alice, bob, carol, dave)
+	})
+}
+
+func mustRejoin(t *testing.T, b []byte) letter.Rejoin {
+	t.Helper()
+	j, err := letter.ParseRejoin(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+// TestNobodyOnlineForADay: who answers when it comes back does so then, whether
+// or not it is the first in rank.
+func TestNobodyOnlineForADay(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob, carol := w.person("alice"), w.person("bob"), w.person("carol")
+		room := groupOf(t, "club", alice, bob, carol)
+		time.Sleep(15 * time.Minute)
+		bob.got()
+		alice.stop()
+		carol.stop()
+		bob.fallOut(room, NoticeOutOfStep)
+		time.Sleep(26 * time.Hour)
+		if s := bob.sendSoon(room, "waits"); s.State != StateQueued {
+			t.Errorf("a message is %s while nobody could put bob back", s.State)
+		}
+		carol.start() // the last in rank
+		time.Sleep(5 * time.Minute)
+		if r := bob.room(room); r.State != RoomOK {
+			t.Fatalf("bob's room is %s", r.State)
+		}
+		alice.start()
+		time.Sleep(time.Minute)
+		for _, p := range []*home{alice, carol} {
+			if got := texts(p.got()); !slices.Contains(got, "waits") {
+				t.Errorf("%s reads %q", p.name, got)
+			}
+		}
+		agree(t, room, alice, bob, carol)
+	})
+}
+
+// sendSoon sends without waiting long.
+func (h *home) sendSoon(to, text string) Sent {
+	h.t.Helper()
+	ctx, cancel := shortly()
+	defer cancel()
+	s, err := h.c.Send(ctx, SendOptions{To: to, Text: text})
+	if err != nil {
+		h.t.Fatalf("%s: send: %v", h.name, err)
+	}
+	return s
+}
