@@ -23,6 +23,9 @@
 //	group, role, rooms, what people ask for
 //	grouplink, send,
 //	leave, event
+//	notice, heal,       out of step: said, answered by any member, and back;
+//	refresh, comeback,  a copied home becomes a device of its own
+//	copied
 //	expiry              what is due goes, before anything is shown
 //
 // A second device brings the self room: a conversation of KindSelf, founded as
