@@ -2,6 +2,7 @@ package vault
 
 import (
 	"bytes"
+	"encoding/base64"
 	"testing"
 )
 
@@ -29,6 +30,39 @@ func FuzzOpenRecord(f *testing.F) {
 		openTable(k, sealedTable)
 		if r, ok := parseRecord(inside); ok && len(r.name)+len(r.value) > len(inside) {
 			t.Errorf("a record of %d bytes out of %d", len(r.name)+len(r.value), len(inside))
+		}
+	})
+}
+
+func FuzzParseSealedKey(f *testing.F) {
+	c, err := Passphrase([]byte("correct horse"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	stick, err := FromKeyFile(NewKeyFile())
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, c := range []Credential{c, stick} {
+		s, _ := sealKey(c, Cost{Passes: 1, Memory: 64, Lanes: 1}, newKeyring().marshal())
+		f.Add(s.marshal())
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if s, err := parseSealedKey(b); err == nil && !bytes.Equal(s.marshal(), b) {
+			t.Errorf("accepted %x", b)
+		}
+	})
+}
+
+func FuzzFromKeyFile(f *testing.F) {
+	f.Add(NewKeyFile())
+	f.Add([]byte(keyFilePrefix + "\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if c, err := FromKeyFile(b); err == nil {
+			again := keyFilePrefix + base64.RawURLEncoding.EncodeToString(*c.secret) + "\n"
+			if again != string(b) {
+				t.Errorf("accepted %q", b)
+			}
 		}
 	})
 }

@@ -45,8 +45,8 @@ func (s secret) derive(label string) secret {
 //	          every sweep that destroys a bucket, so that an older image of
 //	          the table stays shut (design §4)
 //
-// All other keys are derived. A passphrase, when there is one, wraps the body
-// of the key file: another kind there, nothing else changes.
+// All other keys are derived. A passphrase, when there is one, wraps the whole
+// (sealedkey.go), and nothing else changes.
 type keyring struct {
 	home       [16]byte // random; tells one home's key from another's
 	generation uint64   // how often wrapping moved
@@ -88,8 +88,7 @@ func (k *keyring) wipe() {
 // key; it guards nothing.
 const (
 	keyVersion = 1
-	// keyPlain: the body is the keys themselves. Kind 2 is kept for a body
-	// sealed under a passphrase.
+	// keyPlain: the body is the keys themselves; keySealed: sealedkey.go.
 	keyPlain  = 1
 	keySealed = 2
 
@@ -114,10 +113,8 @@ func (k keyring) marshal() []byte {
 }
 
 func parseKeyring(b []byte) (keyring, error) {
-	damaged := &wire.Error{Code: wire.Damaged, Message: "the key file of this home is damaged",
-		Next: "put back a copy of the key file, or restore a backup into a new home"}
 	if len(b) < 2 {
-		return keyring{}, damaged
+		return keyring{}, damagedKey()
 	}
 	if b[0] != keyVersion {
 		return keyring{}, &wire.Error{Code: wire.Unsupported, Message: "the key file of this home has a form that this version does not know",
@@ -127,11 +124,11 @@ func parseKeyring(b []byte) (keyring, error) {
 		return keyring{}, errLocked
 	}
 	if len(b) != keySize || b[1] != keyPlain || b[2] > 1 {
-		return keyring{}, damaged
+		return keyring{}, damagedKey()
 	}
 	check := sha256.Sum256(b[:keySize-8])
 	if !hmac.Equal(check[:8], b[keySize-8:]) {
-		return keyring{}, damaged
+		return keyring{}, damagedKey()
 	}
 	k := keyring{
 		founding:   b[2] == 1,
