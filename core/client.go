@@ -231,10 +231,17 @@ func (c *Client) stopReading(id wire.RoomID) {
 // returns when ctx ends. A client runs once.
 func (c *Client) Run(ctx context.Context) error { return c.crew.run(ctx) }
 
-// Close releases the home; Run must have returned.
+// Close releases the home and wipes its keys; Run must have returned.
 func (c *Client) Close() error {
 	err := c.giveBack()
 	c.vault.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, g := range c.groups {
+		g.Wipe()
+	}
+	clear(c.groups)
+	clear(c.rosters)
 	return err
 }
 

@@ -66,8 +66,8 @@ func (p *Person) Patience() context.Context {
 	return ctx
 }
 
-// Start opens the client on the disk that the person has and lets it run.
-func (p *Person) Start() error {
+// Config is what the person's client is handed.
+func (p *Person) Config() core.Config {
 	cfg := core.Config{Disk: p.Disk, Key: p.Key, Dial: p.w.dial(p.Name), Blobs: p.w.blobs(p.Name)}
 	if skew := p.Skew; skew != 0 {
 		cfg.Now = func() time.Time { return time.Now().Add(skew) }
@@ -75,8 +75,13 @@ func (p *Person) Start() error {
 	if p.Faults != nil {
 		cfg.Disk, cfg.Key = p.Faults.Disk(p.Disk), p.Faults.Key(p.Key)
 	}
+	return cfg
+}
+
+// Start opens the client on the disk that the person has and lets it run.
+func (p *Person) Start() error {
 	ctx, cancel := context.WithCancel(p.w.ctx)
-	c, err := core.Open(ctx, cfg)
+	c, err := core.Open(ctx, p.Config())
 	if err != nil {
 		cancel()
 		return err
