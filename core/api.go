@@ -19,12 +19,12 @@ type Registered struct {
 	Recovery string `json:"recovery"`
 }
 
-// Identity answers Whoami.
+// Identity answers Whoami. Of a locked home there is only Locked.
 type Identity struct {
 	Handle  string `json:"handle,omitempty"`
-	Account string `json:"account"`
-	Device  string `json:"device"`
-	Server  string `json:"server"` // the home server's URL
+	Account string `json:"account,omitempty"`
+	Device  string `json:"device,omitempty"`
+	Server  string `json:"server,omitempty"` // the home server's URL
 	Locked  bool   `json:"locked"`
 }
 

@@ -26,8 +26,6 @@ func register(ctx context.Context, c Core, p RegisterParams) (core.Registered, e
 // registerWait bounds register: nothing of it can go on by itself.
 const registerWait = 30 * time.Second
 
-func whoami(_ context.Context, c Core, _ None) (core.Identity, error) { return c.Whoami() }
-
 // InviteParams are those of invite.
 type InviteParams struct {
 	Uses   int    `json:"uses,omitempty"`   // 0: no limit

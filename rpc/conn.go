@@ -25,6 +25,9 @@ type conn struct {
 	running map[string]*running // by the request's id as written; mu
 
 	unheard chan struct{} // closed when nothing more can be read
+
+	telling    sync.Mutex
+	toldLocked bool // what the other side was told of the home's lock; telling
 }
 
 // running is a request under way.
@@ -36,7 +39,8 @@ type running struct {
 }
 
 func newConn(s *Server, rw io.ReadWriter) *conn {
-	return &conn{server: s, rw: rw, running: map[string]*running{}, unheard: make(chan struct{})}
+	now, _ := s.home.Watch()
+	return &conn{server: s, rw: rw, running: map[string]*running{}, unheard: make(chan struct{}), toldLocked: now.Locked}
 }
 
 func (c *conn) serve(ctx context.Context) error {
@@ -51,12 +55,14 @@ func (c *conn) serve(ctx context.Context) error {
 			}
 		}()
 	}
+	go c.tellLocks(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- c.read(ctx) }()
 	select {
 	case err := <-ended:
 		return err
 	case <-c.server.idle:
+		c.tellLock() // first: nothing is said after the last word
 		c.write(message{Method: notifyLeft})
 		return nil
 	case <-ctx.Done():
@@ -156,17 +162,22 @@ func (c *conn) finish(id string) {
 
 func (c *conn) carryOut(ctx context.Context, m message, r *running) (any, error) {
 	if m.Method == methodReceive {
-		return c.receive(ctx, m, r)
+		return c.entered(ctx, func(ctx context.Context, core Core) (any, error) { return c.receive(ctx, core, m, r) })
+	}
+	if f, ok := homeMethods[m.Method]; ok {
+		return f(ctx, c.server.home, m.Params)
 	}
 	f, ok := methods[m.Method]
 	if !ok {
 		return nil, newError(codeMethodNotFound, wire.BadInput, fmt.Sprintf("there is no method %q", m.Method), "there are "+strings.Join(methodNames(), ", "))
 	}
-	return f(ctx, c.server.core, m.Params)
+	return c.entered(ctx, func(ctx context.Context, core Core) (any, error) { return f(ctx, core, m.Params) })
 }
 
 func methodNames() []string {
-	return append(slices.Sorted(maps.Keys(methods)), methodReceive)
+	names := slices.Concat(slices.Collect(maps.Keys(methods)), slices.Collect(maps.Keys(homeMethods)), []string{methodReceive})
+	slices.Sort(names)
+	return names
 }
 
 // notifyLeft is the last thing that a leaving server says: what it has not

@@ -68,6 +68,9 @@ func failed(err error) *Error {
 	if errors.As(err, &already) {
 		return already
 	}
+	if errors.Is(err, ErrLeaving) {
+		return leaving()
+	}
 	var e *wire.Error
 	switch {
 	case errors.As(err, &e):

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hearth/core"
+	"hearth/core/lock"
 	"hearth/wire"
 )
 
@@ -43,7 +44,7 @@ type Received struct {
 }
 
 // receive carries out recv.
-func (c *conn) receive(ctx context.Context, m message, r *running) (Received, error) {
+func (c *conn) receive(ctx context.Context, client Core, m message, r *running) (Received, error) {
 	var p ReceiveParams
 	if err := readParams(m.Params, &p); err != nil {
 		return Received{}, err
@@ -74,11 +75,11 @@ func (c *conn) receive(ctx context.Context, m message, r *running) (Received, er
 		}
 	}()
 
-	settle := c.server.core.Begin()
+	settle := client.Begin()
 	var result Received
 	caughtUp := make(chan error, 1)
 	go func() {
-		err := fresh(life, c.server.core)
+		err := fresh(life, client)
 		caughtUp <- err
 		if p.Follow {
 			return
@@ -94,7 +95,7 @@ func (c *conn) receive(ctx context.Context, m message, r *running) (Received, er
 		stop(errStayed)
 	}()
 
-	err = c.server.core.Receive(enough, func(e core.Event) error {
+	err = client.Receive(enough, func(e core.Event) error {
 		if err := c.push(life, m.ID, r, result.Count+1, e); err != nil {
 			return err
 		}
@@ -104,6 +105,8 @@ func (c *conn) receive(ctx context.Context, m message, r *running) (Received, er
 	switch {
 	case errors.Is(context.Cause(life), ErrLeaving):
 		return result, leaving()
+	case lock.Cut(ctx):
+		return result, lock.ErrLocked
 	case life.Err() == nil && errors.Is(context.Cause(enough), errStayed) && (err == nil || errors.Is(err, context.Canceled)):
 		result.Fresh = <-caughtUp == nil
 		if result.Fresh {

@@ -19,10 +19,10 @@ type List[T any] struct {
 // call carries out a method: it reads the parameters and returns the result.
 type call func(ctx context.Context, c Core, params json.RawMessage) (any, error)
 
-// methods is the whole API, beside recv (events.go), ack and cancel (conn.go).
+// methods is the whole API, beside recv (events.go), ack and cancel (conn.go),
+// and what a locked home answers too (lock.go).
 var methods = map[string]call{
 	"register":      settled(register),
-	"whoami":        method(whoami),
 	"invite":        acting(invite),
 	"invite.revoke": acting(inviteRevoke),
 	"contact.add":   acting(contactAdd),

@@ -9,7 +9,7 @@ import (
 
 // Server answers the API for one home, over any number of connections.
 type Server struct {
-	core Core
+	home Home
 
 	// receiving holds one token: who has it gives out events. Two at once
 	// would each see the same ones.
@@ -22,9 +22,12 @@ type Server struct {
 	left    chan struct{} // closed when leaving
 }
 
-// NewServer returns a server for a client.
-func NewServer(c Core) *Server {
-	s := &Server{core: c, receiving: make(chan struct{}, 1), idle: make(chan struct{}), left: make(chan struct{})}
+// NewServer returns a server for a client that has no lock.
+func NewServer(c Core) *Server { return NewHomeServer(Lockless(c)) }
+
+// NewHomeServer returns a server for a home.
+func NewHomeServer(h Home) *Server {
+	s := &Server{home: h, receiving: make(chan struct{}, 1), idle: make(chan struct{}), left: make(chan struct{})}
 	s.receiving <- struct{}{}
 	return s
 }
