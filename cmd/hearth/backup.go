@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -140,7 +139,7 @@ words give those of your registration with --recovery: they let the device in.`,
 
 // line reads one line of standard input.
 func (a *app) line() (string, error) {
-	s, err := bufio.NewReader(io.LimitReader(a.in, 4<<10)).ReadString('\n')
+	s, err := a.secretLine()
 	if s = strings.TrimSpace(s); s == "" {
 		return "", wire.Errorf(wire.BadInput, "nothing was typed: %v", err).WithNext("type the words, or give them with --words")
 	}

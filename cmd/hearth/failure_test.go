@@ -27,7 +27,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"group set room", "bad_input", "nothing to change", "--retention"},
 		{"send bob --file cat.jpg", "unsupported", "--file", "later version"},
 		{"story post --anything x", "unsupported", "hearth story", "later version"},
-		{"backup create", "unsupported", "hearth backup", "later version"},
+		{"lock --after soon", "bad_input", "soon", "check the parameters"},
 		{"audit web", "unsupported", "hearth audit", "later version"},
 	} {
 		h := &fakeHome{}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hearth/core"
+	"hearth/rpc"
 	"hearth/wire"
 )
 
@@ -30,20 +31,23 @@ type fakeHome struct {
 	lock sync.Mutex
 }
 
-func (h *fakeHome) open(context.Context, string) (owned, error) {
+func (h *fakeHome) open(context.Context, string, *hold) (owned, error) {
 	if !h.lock.TryLock() {
 		return nil, wire.Errorf(wire.HomeInUse, "another process is using this home")
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.opens++
-	return &fakeClient{h}, nil
+	return &fakeClient{rpc.Lockless(h), h}, nil
 }
 
-type fakeClient struct{ *fakeHome }
+type fakeClient struct {
+	rpc.Home
+	h *fakeHome
+}
 
 func (c *fakeClient) Run(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
-func (c *fakeClient) Close() error                  { c.lock.Unlock(); return nil }
+func (c *fakeClient) Close() error                  { c.h.lock.Unlock(); return nil }
 
 var moment = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 

@@ -19,16 +19,17 @@ import (
 // run and lets others join through a socket meanwhile; one that finds it owned
 // joins. So two commands at once never see two truths.
 
-// owned is a home's open client, as far as this program drives it.
+// owned is a home behind its lock, as far as this program drives it.
 type owned interface {
-	rpc.Core
+	rpc.Home
 	Run(ctx context.Context) error
 	Close() error
 }
 
-// opener opens a home's client, holding its lock until Close. It answers
-// home_in_use when another process holds that.
-type opener func(ctx context.Context, dir string) (owned, error)
+// opener takes a home, open or locked, until Close; left is what the process
+// image before this one had of it, if any. It answers home_in_use when another
+// process has it.
+type opener func(ctx context.Context, dir string, left *hold) (owned, error)
 
 // stay says how long an owner means to stay; others see it when they join.
 type stay string
@@ -116,17 +117,23 @@ func (a *app) own(ctx context.Context, dir string, as stay) (*owner, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, homeFolder(err)
 	}
-	client, err := a.open(ctx, dir)
+	left := a.left
+	a.left = nil
+	client, err := a.open(ctx, dir, left)
 	if err != nil {
 		return nil, err
 	}
-	l, err := listenSocket(dir, homeSocket)
+	l, err := left.listen(dir)
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
 	// The home outlives the command's context: what was begun is finished.
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	o := &owner{client: client, server: rpc.NewServer(client), socket: l, stop: stop, ran: make(chan error, 1)}
+	var served rpc.Home = client
+	if a.renews {
+		served = renewing{client}
+	}
+	o := &owner{client: client, server: rpc.NewHomeServer(served), socket: l, stop: stop, ran: make(chan error, 1)}
 	go func() { o.ran <- client.Run(run) }()
 	o.joined.Go(func() { o.accept(run, as) })
 	return o, nil
@@ -206,21 +213,14 @@ func (o *owner) close() error {
 // call asks the home for one method. A request that an ending owner did not
 // begin goes to the next.
 func (a *app) call(ctx context.Context, method string, params, result any) error {
-	for {
-		s, err := a.connect(ctx, passing)
-		if err != nil {
-			return err
-		}
-		err = s.Call(ctx, method, params, result)
-		closed := s.close()
-		switch {
-		case errors.Is(err, rpc.ErrLeaving):
-			continue
-		case err != nil:
-			return err
-		}
-		return closed
-	}
+	return a.inSession(ctx, func(s *session) error {
+		return a.inside(ctx, s, func() error { return s.Call(ctx, method, params, result) })
+	})
+}
+
+// callAsIs is call for what is asked of a locked home too.
+func (a *app) callAsIs(ctx context.Context, method string, params, result any) error {
+	return a.inSession(ctx, func(s *session) error { return s.Call(ctx, method, params, result) })
 }
 
 // receive is call for recv; what was shown before the owner ended counts.
@@ -234,7 +234,11 @@ func (a *app) receive(ctx context.Context, p rpc.ReceiveParams, fn func(core.Eve
 		if err != nil {
 			return rpc.Received{}, err
 		}
-		r, err := s.Receive(ctx, p, fn)
+		var r rpc.Received
+		err = a.inside(ctx, s, func() (err error) {
+			r, err = s.Receive(ctx, p, fn)
+			return err
+		})
 		closed := s.close()
 		switch {
 		case errors.Is(err, rpc.ErrLeaving):

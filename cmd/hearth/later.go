@@ -15,8 +15,6 @@ var later = []struct{ name, short string }{
 	{"story", "share something for a day"},
 	{"search", "find words in what you still have"},
 	{"device", "link and remove your devices"},
-	{"lock", "close your account on this device"},
-	{"unlock", "open your account on this device"},
 	{"standing", "how the house sees your account"},
 	{"audit", "see every byte held about you"},
 	{"doctor", "check this device and its house"},

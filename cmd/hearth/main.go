@@ -24,6 +24,6 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	log.SetOutput(io.Discard) // net/http would write what strangers send to stderr
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, open: openHome}
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, open: openHome, renew: renew}
 	return a.run(ctx, os.Args[1:])
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"hearth/rpc"
 	"hearth/wire"
 )
 
@@ -24,6 +26,17 @@ type app struct {
 
 	home string // --home, HEARTH_HOME, or where a person's data lies
 	json bool   // --json: one object a line instead of words for people
+
+	// What opens a locked home (credential.go).
+	passphraseFile string // --passphrase-file
+	startLocked    bool   // --locked: nothing is opened or asked for
+	known          *rpc.CredentialParams
+	typed          bool          // a person is at the terminal
+	lines          *bufio.Reader // of in, once a line was read from it
+
+	renew  func(hold) error // becomes a new, locked process; nil where there is none
+	renews bool             // this is a daemon that does so when locked
+	left   *hold            // what the image before this one left, until it is taken
 }
 
 // run carries out one command line and returns the exit code.
@@ -61,6 +74,7 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().StringVar(&a.home, "home", "", "the folder of your account (default $HEARTH_HOME or ~/.hearth)")
 	root.PersistentFlags().BoolVar(&a.json, "json", a.json, "one JSON object a line, for programs")
+	root.PersistentFlags().StringVar(&a.passphraseFile, "passphrase-file", "", "a file with the passphrase of your account, or its key file; - is standard input")
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentPreRun = unmarkIDs
 	root.AddCommand(a.commands()...)
@@ -106,6 +120,7 @@ func (a *app) commands() []*cobra.Command {
 		a.requestsCommand(), a.acceptCommand(), a.declineCommand(), a.blockCommand(), a.unblockCommand(),
 		a.roomsCommand(), a.groupCommand(),
 		a.backupCommand(), a.exportCommand(), a.accountCommand(),
+		a.lockCommand(), a.unlockCommand(), a.passphraseCommand(),
 		a.daemonCommand(), a.rpcCommand(),
 		a.serveCommand(), a.adminCommand(), a.benchCommand(), a.benchCommand(),
 	}

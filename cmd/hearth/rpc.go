@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,9 @@ func (a *app) rpcCommand() *cobra.Command {
 				return err
 			}
 			if s.owner != nil {
+				if err := a.unlockQuietly(ctx, s); err != nil {
+					return errors.Join(err, s.close())
+				}
 				err := s.owner.server.Serve(ctx, stdio{a.in, a.out})
 				if ctx.Err() != nil {
 					err = nil // asked to stop

@@ -21,12 +21,12 @@ func (a *app) whoamiCommand() *cobra.Command {
 				return err
 			}
 			return show(a, me, func(w io.Writer, me core.Identity) {
-				fmt.Fprintf(w, "You are %s.\n", firstOf(word(me.Handle), me.Account))
-				state := ""
 				if me.Locked {
-					state = "locked"
+					fmt.Fprintln(w, "Locked. Who you are is inside.")
+					return
 				}
-				facts(w, "account", me.Account, "device", me.Device, "house", me.Server, "state", state)
+				fmt.Fprintf(w, "You are %s.\n", firstOf(word(me.Handle), me.Account))
+				facts(w, "account", me.Account, "device", me.Device, "house", me.Server)
 			})
 		},
 	}

@@ -69,7 +69,10 @@ type Home struct {
 
 	mu      sync.Mutex // guards what follows; never held over a wait
 	running context.Context
-	open    *period // nil: locked
+	open    *period // nil: locked, or new
+	// isNew: a home in which nothing was ever kept: its keys are made when
+	// something first enters, so that a passphrase set before is there first.
+	isNew   bool
 	set     settings
 	used    moment        // of the newest request
 	changed chan struct{} // closed and replaced with every change of Status
@@ -107,7 +110,14 @@ func Open(ctx context.Context, cfg Config) (*Home, error) {
 	if h.set, err = loadSettings(cfg.Settings); err != nil {
 		return nil, err
 	}
-	if !guard.Locked() {
+	if !guard.Stored() {
+		keys, _, err := cfg.Client.Disk.Scan(ctx, "", "", 1)
+		if err != nil {
+			return nil, err
+		}
+		h.isNew = len(keys) == 0
+	}
+	if !h.isNew && !guard.Locked() {
 		if err := h.enter(ctx); err != nil {
 			return nil, err
 		}
@@ -168,6 +178,9 @@ func (h *Home) Close() error {
 // with the home's locking too: its cause is then ErrLocked. leave must be called
 // when the request is over. A locked home answers ErrLocked.
 func (h *Home) Enter(ctx context.Context) (c *core.Client, inside context.Context, leave func(), err error) {
+	if err := h.begin(ctx); err != nil {
+		return nil, nil, nil, err
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p := h.open
@@ -190,12 +203,33 @@ func (h *Home) Enter(ctx context.Context) (c *core.Client, inside context.Contex
 	}), nil
 }
 
+// begin begins a new home; any other began before.
+func (h *Home) begin(ctx context.Context) error {
+	if !h.fresh() {
+		return nil
+	}
+	if err := h.take(ctx); err != nil {
+		return err
+	}
+	defer h.give()
+	if !h.fresh() {
+		return nil
+	}
+	return h.enter(ctx)
+}
+
+func (h *Home) fresh() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.isNew
+}
+
 // Watch returns how the home stands, and a channel that is closed when that has
 // changed.
 func (h *Home) Watch() (Status, <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := Status{Locked: h.open == nil, Protection: h.guard.Protection().String(), KeyFile: h.set.KeyFile}
+	s := Status{Locked: h.open == nil && !h.isNew, Protection: h.guard.Protection().String(), KeyFile: h.set.KeyFile}
 	if h.set.After > 0 {
 		s.After = h.set.After.String()
 	}
@@ -295,7 +329,7 @@ func (h *Home) enter(ctx context.Context) error {
 	p.ctx, p.stop = context.WithCancelCause(context.Background())
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.open, h.used = p, h.now()
+	h.open, h.used, h.isNew = p, h.now(), false
 	if h.running != nil {
 		p.run(h.running)
 	}
@@ -366,6 +400,11 @@ func (h *Home) change(ctx context.Context, current *vault.Credential, f func(*se
 	h.mu.Unlock()
 	if err := f(&s); err != nil {
 		return Status{}, err
+	}
+	if h.fresh() { // the first keys are made under what was just set
+		if err := h.enter(ctx); err != nil {
+			return Status{}, err
+		}
 	}
 	return h.save(s)
 }

@@ -176,6 +176,65 @@ func TestALockedHomeAnswersNothingAndLosesNothing(t *testing.T) {
 	})
 }
 
+// A passphrase that is set first is there before any key: none ever lies on the
+// medium in clear.
+func TestANewHomeBeginsUnderItsPassphrase(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		ctx := context.Background()
+		p := w.Stranger("alice")
+		p.Stop()
+		disk, key := &vaulttest.Memory{}, &noted{}
+		cfg := lock.Config{Client: p.Config(), Cost: cheap}
+		cfg.Client.Disk, cfg.Client.Key = disk, key
+		h, err := lock.Open(ctx, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer h.Close()
+		if s := h.Status(); s.Locked || s.Protection != "none" || len(key.stored) != 0 {
+			t.Fatalf("%+v, %d stores", s, len(key.stored))
+		}
+		_, err = h.Lock(ctx)
+		wantCode(t, err, wire.BadInput)
+		c := passphrase(t, "correct horse")
+		if s, err := h.Protect(ctx, nil, c, ""); err != nil || s.Protection != "passphrase" || s.Locked {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		if len(key.stored) == 0 {
+			t.Fatal("nothing was stored")
+		}
+		for _, b := range key.stored {
+			if b[1] != 2 { // kind: sealed
+				t.Error("the keys lay there in clear")
+			}
+		}
+		h.Lock(ctx)
+		if _, err := h.Unlock(ctx, c); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, leave, err := h.Enter(ctx); err != nil {
+			t.Fatal(err)
+		} else {
+			leave()
+		}
+		// Data whose key is missing are no new home.
+		cfg.Client.Key = &vaulttest.Key{}
+		_, err = lock.Open(ctx, cfg)
+		wantCode(t, err, wire.Damaged)
+	})
+}
+
+// noted is a key file that keeps all that was ever stored.
+type noted struct {
+	vaulttest.Key
+	stored [][]byte
+}
+
+func (n *noted) Store(b []byte) error {
+	n.stored = append(n.stored, append([]byte{}, b...))
+	return n.Key.Store(b)
+}
+
 func TestLockingCutsOffWhatWaits(t *testing.T) {
 	hearthtest.Run(t, func(w *hearthtest.World) {
 		ctx := context.Background()

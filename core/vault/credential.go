@@ -97,7 +97,7 @@ type Cost struct {
 
 // The costs that are used. Three passes over 64 MiB in four lanes is the second
 // recommendation of RFC 9106 §4, and the least that this program sets;
-// docs/decisions/0014-passphrase.md says why not more.
+// docs/decisions/0026-passphrase.md says why not more.
 const (
 	costPasses = 3
 	costLanes  = 4

@@ -24,16 +24,17 @@ type Guard struct {
 	mu     sync.Mutex // held over the file: one change after another
 	sealed *sealedKey // nil: unprotected
 	kek    secret     // without bytes: locked, or unprotected
+	stored bool       // something was ever stored
 }
 
 // NewGuard reads how a key file is protected. A file that is protected is
 // locked until Unlock.
 func NewGuard(file KeyFile) (*Guard, error) {
-	g := &Guard{file: file}
 	b, err := file.Load()
 	if err != nil {
 		return nil, err
 	}
+	g := &Guard{file: file, stored: b != nil}
 	if isSealed(b) {
 		s, err := parseSealedKey(b)
 		if err != nil {
@@ -46,6 +47,14 @@ func NewGuard(file KeyFile) (*Guard, error) {
 
 // isSealed: an unknown version is the vault's to refuse.
 func isSealed(b []byte) bool { return len(b) >= 2 && b[0] == keyVersion && b[1] == keySealed }
+
+// Stored reports whether anything was ever stored: if not, a protection that is
+// set now is that of the first content, and no key ever lies there in clear.
+func (g *Guard) Stored() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.stored
+}
 
 // Protection says what opens the file.
 func (g *Guard) Protection() Protection {
@@ -180,6 +189,7 @@ func (g *Guard) Store(content []byte) error {
 	if g.locked() {
 		return errLocked
 	}
+	g.stored = true
 	if g.sealed == nil {
 		return g.file.Store(content)
 	}

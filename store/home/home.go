@@ -26,9 +26,10 @@ import (
 
 // The files of a home.
 const (
-	dataName = "home.db"
-	keyName  = "key"
-	lockName = "lock"
+	dataName     = "home.db"
+	keyName      = "key"
+	lockName     = "lock"
+	settingsName = "settings"
 )
 
 // TidyWithin is the longest that deleted or replaced bytes stay in the log while
@@ -74,6 +75,21 @@ func Open(ctx context.Context, dir string) (*Home, error) {
 	if err != nil {
 		return nil, err
 	}
+	return openHeld(ctx, dir, lock)
+}
+
+// OpenHeld is Open with the lock that Hold gave, of which it becomes the owner:
+// damaged if it is that of another home.
+func OpenHeld(ctx context.Context, dir string, lock *os.File) (*Home, error) {
+	here, err := os.Stat(filepath.Join(dir, lockName))
+	held, heldErr := lock.Stat()
+	if err != nil || heldErr != nil || !os.SameFile(here, held) {
+		return nil, damaged(errors.Join(errors.New("not this home's lock"), err, heldErr, lock.Close()))
+	}
+	return openHeld(ctx, dir, lock)
+}
+
+func openHeld(ctx context.Context, dir string, lock *os.File) (*Home, error) {
 	h := &Home{dir: dir, lock: lock}
 	if err := h.open(ctx); err != nil {
 		h.Close()
@@ -259,6 +275,19 @@ func (h *Home) Apply(ctx context.Context, puts map[string][]byte, deletes []stri
 
 // Key returns the home's key file.
 func (h *Home) Key() *KeyFile { return &KeyFile{path: filepath.Join(h.dir, keyName)} }
+
+// Settings returns the file of what must be known while the home is locked.
+func (h *Home) Settings() *KeyFile { return &KeyFile{path: filepath.Join(h.dir, settingsName)} }
+
+// Hold returns a second hold on the home's lock: the home stays this process's,
+// and its next image's, until that file is closed too.
+func (h *Home) Hold() (*os.File, error) {
+	f, err := duplicate(h.lock)
+	if err != nil {
+		return nil, fileError("hold the home", err)
+	}
+	return f, nil
+}
 
 // tidySoon empties the log within TidyWithin: secure_delete clears pages, but
 // what a page was before still stands in the log (attack A52).

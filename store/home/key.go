@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 )
 
-// KeyFile is the file that holds the vault's keys, mode 0600; it is a
-// vault.KeyFile. Where it lies, and who may read it there, is said in
-// docs/threats.md.
+// KeyFile is a small file of the home, mode 0600, that is replaced whole: the
+// vault's keys (sealed or not: vault.Guard decides), and the settings of the
+// lock. It is a vault.KeyFile. Who may read it there is said in docs/threats.md.
 type KeyFile struct{ path string }
 
 // Load returns what was stored last, or nil if nothing ever was.

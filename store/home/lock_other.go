@@ -13,3 +13,5 @@ func takeLock(string) (*os.File, error) {
 	return nil, &wire.Error{Code: wire.Unsupported, Message: "homes are not supported on this system yet",
 		Next: "use Linux, macOS or a BSD"}
 }
+
+func duplicate(*os.File) (*os.File, error) { return nil, os.ErrInvalid }

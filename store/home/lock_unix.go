@@ -7,6 +7,8 @@ import (
 	"os"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"hearth/wire"
 )
 
@@ -27,4 +29,13 @@ func takeLock(path string) (*os.File, error) {
 			Next: "end it, or choose another home with --home"}
 	}
 	return nil, fileError("lock the home", err)
+}
+
+// duplicate returns the same open file under a second descriptor.
+func duplicate(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
 }
