@@ -428,3 +428,29 @@ func TestTheWeeklyTrial(t *testing.T) {
 		}
 	})
 }
+
+// newOwner is an owner of a group with others.
+func newOwner(t *testing.T, w *world, name string, others ...*home) *savers {
+	t.Helper()
+	v := &savers{world: w, t: t, alice: w.home(name)}
+	v.alice.start()
+	r, err := v.alice.c.Register(v.alice.ctx(), RegisterOptions{Name: name, Server: testServer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.recovery = r.Recovery
+	var names []string
+	for _, h := range others {
+		names = append(names, h.name)
+	}
+	g, err := v.alice.c.GroupNew(v.alice.ctx(), "Choir", names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.room = g.Room
+	for _, h := range others {
+		h.accept()
+	}
+	time.Sleep(time.Minute)
+	return v
+}
