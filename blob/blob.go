@@ -1,8 +1,8 @@
 // Package blob keeps a server's blobs: bytes by the name that their hash gives
 // them, and the uploads that are on their way to become one.
 //
-// It promises that what can be read under an id are the bytes of that id, whole
-// and on disk; that an upload cut short goes on where it was, after a restart
+// It promises that what can be read under an id are the bytes of that id (those
+// last put, for a slot), whole and on disk; that an upload cut short goes on where it was, after a restart
 // too, and ends when its time is over; and that nothing is listed to anybody.
 // It learns neither who uploads nor what: blobs are ciphertext, and until when
 // one is kept is said in an index beside it (store.PutBlob), which decides.
@@ -36,6 +36,9 @@ type Store interface {
 	// fails the upload stays as it was; bytes of another id end it. A blob that
 	// is there already stays.
 	Finish(ctx context.Context, up wire.UploadID, id wire.BlobID, note func(size int64) error) error
+	// Replace is Finish for a slot: id is no hash of the bytes, and they come in
+	// the place of those that were there.
+	Replace(ctx context.Context, up wire.UploadID, id wire.BlobID, note func(size int64) error) error
 	// Open returns the bytes of a blob, to be closed, and how many there are.
 	Open(ctx context.Context, id wire.BlobID) (io.ReadSeekCloser, int64, error)
 	// Remove ends blobs or uploads: nothing reads them any more, those who have

@@ -31,6 +31,9 @@ type Blobs interface {
 	// Prolong lets a blob live for ttl from now, at least; denied when it is not
 	// there any more.
 	Prolong(ctx context.Context, server string, by Payment, id wire.BlobID, ttl time.Duration) error
+	// PutSlot puts b, at most wire.MaxWhole bytes, in a slot, in the place of what
+	// it held.
+	PutSlot(ctx context.Context, server string, by Payment, slot wire.Secret, ttl time.Duration, b []byte) error
 	// Drop ends a blob at once, for who holds the secret whose hash its upload
 	// named. A blob that is gone answers denied.
 	Drop(ctx context.Context, server string, id wire.BlobID, secret wire.Secret) error

@@ -111,3 +111,10 @@ func (b *memoryBlobs) Drop(_ context.Context, _ string, id wire.BlobID, secret w
 	delete(b.m, id)
 	return nil
 }
+
+func (b *memoryBlobs) PutSlot(_ context.Context, _ string, by Payment, slot wire.Secret, ttl time.Duration, v []byte) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.m[wire.SlotID(by.Room.Region(), slot)] = memoryBlob{b: bytes.Clone(v), end: time.Now().Add(ttl), drop: slot.Hash()}
+	return nil
+}

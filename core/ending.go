@@ -232,6 +232,8 @@ func (c *Client) emptyDoors(ctx context.Context) error {
 			if err := c.cfg.Blobs.Drop(ctx, d.Server, *sv.Beacon, sv.Drop); err != nil {
 				c.debug("a backup's beacon could not be dropped", err)
 			}
+			p := &serverPlace{c: c, server: d.Server, region: d.ID.Region(), by: d.payment(), slots: sv.Slots}
+			p.drop(ctx)
 		}
 		set := wire.DoorSet{Door: d.ID, Seat: d.Seat.ID, Secret: d.Seat.Secret, Replace: true}
 		for _, k := range d.Classes {

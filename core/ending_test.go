@@ -70,7 +70,7 @@ func closed(t *testing.T, by *home, account string) bool {
 
 func TestAccountIsDeleted(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		_, alice, bob, carol, group := newLeavers(t)
+		w, alice, bob, carol, group := newLeavers(t)
 		me, err := alice.c.Whoami()
 		if err != nil {
 			t.Fatal(err)
@@ -80,7 +80,17 @@ func TestAccountIsDeleted(t *testing.T) {
 				t.Errorf("confirmed with %q: %v", confirm, err)
 			}
 		}
+		if _, err := alice.c.BackupCreate(alice.ctx(), BackupOptions{To: ServerPlace}); err != nil {
+			t.Fatal(err)
+		}
+		if len(w.blobs.m) < 5 {
+			t.Fatal("the backup is nowhere")
+		}
+		before := len(w.blobs.m)
 		d, err := alice.c.AccountDelete(t.Context(), me.Handle)
+		if n := before - len(w.blobs.m); n < 6 { // beacon, two slots, three pieces at least
+			t.Errorf("only %d blobs of the backup were dropped", n)
+		}
 		if err != nil || d.State != StateDeleted || d.Account != me.Account || d.Left != 2 || d.Rooms != 2 {
 			t.Fatalf("delete: %+v, %v", d, err)
 		}

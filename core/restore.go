@@ -22,7 +22,10 @@ import (
 
 // RestoreOptions says what BackupRestore and BackupVerify read.
 type RestoreOptions struct {
-	From string // a place; "" for that of this home's last backup, to verify
+	// From is a place, or ServerPlace; "" for that of this home's last backup, to
+	// verify. Server is the server's URL then, where this home has no account.
+	From   string
+	Server string
 	// Words open it: those of the first backup, or the account's recovery key.
 	Words string
 	// Recovery are the recovery key's words, where Words are the backup's own.
@@ -96,7 +99,18 @@ func (c *Client) BackupVerify(ctx context.Context, o RestoreOptions) (Restored, 
 
 // openBackup opens the backup at a place, with keys or else with words.
 func (c *Client) openBackup(ctx context.Context, o RestoreOptions, keys *backup.Keys) (*backup.File, func(), error) {
+	var root wire.Secret
+	if keys == nil {
+		words, err := parseWords(o.Words)
+		if err != nil {
+			return nil, nil, err
+		}
+		root = words.BackupRoot()
+	}
 	places, err := c.places()
+	if o.From == ServerPlace {
+		places, err = c.atServer(ctx, o, root)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -108,16 +122,47 @@ func (c *Client) openBackup(ctx context.Context, o RestoreOptions, keys *backup.
 	if keys != nil {
 		f, err = keys.Open(at, size)
 	} else {
-		var words identity.RecoveryKey
-		if words, err = parseWords(o.Words); err == nil {
-			f, err = backup.Open(at, size, words.BackupRoot())
-		}
+		f, err = backup.Open(at, size, root)
 	}
 	if err != nil {
 		at.Close()
 		return nil, nil, err
 	}
 	return f, func() { at.Close() }, nil
+}
+
+// atServer is the place at the server that words, or else this home, find.
+func (c *Client) atServer(ctx context.Context, o RestoreOptions, root wire.Secret) (Places, error) {
+	p := &serverPlace{c: c, server: o.Server}
+	err := c.look(ctx, func(s *step) error {
+		me, err := s.account()
+		if err == nil && me != nil && p.server == "" {
+			p.server = me.Server
+		}
+		if err != nil || root.Reveal() != nil {
+			return err
+		}
+		sv, err := s.savings()
+		if err == nil && sv != nil {
+			p.slots = sv.Slots
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if root.Reveal() != nil {
+		p.slots = []wire.Secret{slotOf(root)}
+	}
+	if err := identity.CheckServer(p.server); err != nil || len(p.slots) == 0 {
+		return nil, wire.Errorf(wire.BadInput, "which server the backup is at is missing").WithNext("name it with --server URL")
+	}
+	session, err := c.net.lane(p.server, forAccounts).session(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	p.region = session.welcome.Region
+	return p, nil
 }
 
 func parseWords(text string) (identity.RecoveryKey, error) {
@@ -353,7 +398,11 @@ func (c *Client) BackupRestore(ctx context.Context, o RestoreOptions) (Restored,
 		s.put(accountName, a)
 		s.put(backupRootName, key.BackupRoot())
 		m := &again.Manifest // the lineage goes on here
-		s.put(savingsName, savings{Keys: again.Keys, Counter: m.Counter, Made: m.Made, To: o.From, Beacon: m.Beacon, Drop: m.Drop})
+		opener, err := parseWords(o.Words)
+		if err != nil {
+			return err
+		}
+		s.put(savingsName, savings{Keys: again.Keys, Slots: []wire.Secret{slotOf(opener.BackupRoot())}, Counter: m.Counter, Made: m.Made, To: o.From, Beacon: m.Beacon, Drop: m.Drop})
 		return nil
 	}); err != nil {
 		return Restored{}, err

@@ -29,6 +29,7 @@ import (
 type savings struct {
 	_       struct{} `cbor:",toarray"`
 	Keys    backup.Keys
+	Slots   []wire.Secret // where it is found at a server
 	Counter uint64
 	Made    int64 // Unix seconds
 	To      string
@@ -125,7 +126,7 @@ func segmentOf(at time.Time, until int64) (name string, end int64, ok bool) {
 
 // BackupOptions says what BackupCreate does.
 type BackupOptions struct {
-	To string // a place; "" for the last one's
+	To string // a place, or ServerPlace; "" for the last one's
 }
 
 // Backup answers BackupCreate.
@@ -160,10 +161,6 @@ type lineRef struct {
 // BackupCreate writes a backup to a place. What has not changed since the last
 // one there is taken over as it lies.
 func (c *Client) BackupCreate(ctx context.Context, o BackupOptions) (Backup, error) {
-	places, err := c.places()
-	if err != nil {
-		return Backup{}, err
-	}
 	if err := c.saving.begin(ctx); err != nil {
 		return Backup{}, err
 	}
@@ -172,7 +169,7 @@ func (c *Client) BackupCreate(ctx context.Context, o BackupOptions) (Backup, err
 	var d *door
 	var sv *savings
 	var root wire.Secret
-	err = c.look(ctx, func(s *step) (err error) {
+	err := c.look(ctx, func(s *step) (err error) {
 		if me, err = s.me(); err != nil {
 			return err
 		}
@@ -196,7 +193,7 @@ func (c *Client) BackupCreate(ctx context.Context, o BackupOptions) (Backup, err
 		out.To = sv.To
 	}
 	if out.To == "" {
-		return Backup{}, wire.Errorf(wire.BadInput, "where the backup goes is missing").WithNext("name a file with --to FILE")
+		return Backup{}, wire.Errorf(wire.BadInput, "where the backup goes is missing").WithNext("name a file with --to FILE, or --to server")
 	}
 	if sv == nil {
 		phrase := identity.NewRecoveryKey()
@@ -205,10 +202,20 @@ func (c *Client) BackupCreate(ctx context.Context, o BackupOptions) (Backup, err
 			roots = append(roots, root)
 		}
 		sv = &savings{}
+		for _, r := range roots {
+			sv.Slots = append(sv.Slots, slotOf(r))
+		}
 		if sv.Keys, err = backup.NewKeys(roots...); err != nil {
 			return Backup{}, err
 		}
 		out.Phrase = phrase.Words()
+	}
+	places, err := c.places()
+	if out.To == ServerPlace {
+		places, err = &serverPlace{c: c, server: d.Server, region: d.ID.Region(), by: d.payment(), slots: sv.Slots}, nil
+	}
+	if err != nil {
+		return Backup{}, err
 	}
 	segments, convs, err := c.segments(ctx)
 	if err != nil {

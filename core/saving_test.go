@@ -454,3 +454,53 @@ func newOwner(t *testing.T, w *world, name string, others ...*home) *savers {
 	time.Sleep(time.Minute)
 	return v
 }
+
+func TestBackupAtTheServer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		v := newSavers(t)
+		v.alice.send("bob", "today")
+		if b := v.backup(ServerPlace); b.To != ServerPlace || b.Changed != b.Segments {
+			t.Errorf("first: %+v", b)
+		}
+		before := len(v.blobs.m)
+		time.Sleep(24 * time.Hour)
+		v.alice.send("bob", "tomorrow")
+		b := v.backup("")
+		if b.Changed == 0 || b.Changed >= b.Segments {
+			t.Errorf("second: %+v", b)
+		}
+		if n := len(v.blobs.m) - before; n > 4 {
+			t.Errorf("%d more blobs: what is not needed was not dropped", n)
+		}
+		if r, err := v.alice.c.BackupVerify(v.alice.ctx(), RestoreOptions{}); err != nil || r.Newest != "yes" {
+			t.Errorf("verify: %+v, %v", r, err)
+		}
+		if r, err := v.alice.c.BackupVerify(v.alice.ctx(), RestoreOptions{From: ServerPlace, Words: v.phrase}); err != nil || r.Newest != "yes" {
+			t.Errorf("verify with the phrase: %+v, %v", r, err)
+		}
+		v.alice.stop()
+		for name, c := range map[string]struct {
+			o    RestoreOptions
+			want wire.Code
+		}{
+			"no server":   {RestoreOptions{From: ServerPlace, Words: v.recovery}, wire.BadInput},
+			"other words": {RestoreOptions{From: ServerPlace, Server: testServer, Words: identity.NewRecoveryKey().Words()}, wire.NotFound},
+		} {
+			h, _, err := v.restore(c.o)
+			if code(err) != c.want {
+				t.Errorf("%s: %v, want %s", name, err, c.want)
+			}
+			h.stop()
+		}
+		h, _, err := v.restore(RestoreOptions{From: ServerPlace, Server: testServer, Words: v.recovery})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := v.history(h); !slices.Equal(got, []string{"MARKER hello", "MARKER hello back", "today", "tomorrow"}) {
+			t.Errorf("history: %q", got)
+		}
+		if b, err := h.c.BackupCreate(h.ctx(), BackupOptions{}); err != nil || b.To != ServerPlace {
+			t.Errorf("the next one: %+v, %v", b, err)
+		}
+	})
+}

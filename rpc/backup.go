@@ -8,7 +8,7 @@ import (
 
 // BackupCreateParams are those of backup.create.
 type BackupCreateParams struct {
-	To string `json:"to,omitempty"` // a file, in full; the last one's by default
+	To string `json:"to,omitempty"` // a file, in full, or "server"; the last one's by default
 }
 
 func backupCreate(ctx context.Context, c Core, p BackupCreateParams) (core.Backup, error) {
@@ -17,14 +17,15 @@ func backupCreate(ctx context.Context, c Core, p BackupCreateParams) (core.Backu
 
 // BackupReadParams are those of backup.verify and backup.restore.
 type BackupReadParams struct {
-	From     string `json:"from,omitempty"`     // a file, in full; to verify, the last one's by default
+	From     string `json:"from,omitempty"`     // a file, in full, or "server"; to verify, the last one's by default
+	Server   string `json:"server,omitempty"`   // the server's URL, with "server", where the home has no account
 	Words    string `json:"words,omitempty"`    // what opens it; a home opens its own without
 	Recovery string `json:"recovery,omitempty"` // the recovery key's, where words are the backup's own
 	Older    bool   `json:"older,omitempty"`    // take one that is not the newest
 }
 
 func (p BackupReadParams) options() core.RestoreOptions {
-	return core.RestoreOptions{From: p.From, Words: p.Words, Recovery: p.Recovery, Older: p.Older}
+	return core.RestoreOptions{From: p.From, Server: p.Server, Words: p.Words, Recovery: p.Recovery, Older: p.Older}
 }
 
 func backupVerify(ctx context.Context, c Core, p BackupReadParams) (core.Restored, error) {

@@ -25,6 +25,7 @@ type blobRequest struct {
 	token  wire.Secret
 	ttl    time.Duration
 	drop   []byte // a hash in an upload, a secret where a blob is dropped
+	slot   bool   // blob is a slot, whose secret was shown; drop is its hash
 }
 
 // parseBlob reads the headers; pays says that the request shows what pays.
@@ -49,6 +50,13 @@ func (s *Server) parseBlob(h http.Header, pays bool) (q blobRequest, err error) 
 		q.upload = &id
 	}
 	q.drop = bytes(wire.HeaderDrop, 32, false)
+	if slot := wire.SecretFrom(bytes(wire.HeaderSlot, 32, false)); slot.Reveal() != nil && q.blob != nil {
+		if wire.SlotID(q.blob.Region(), slot) != *q.blob {
+			return q, wire.ErrDenied
+		}
+		hash := slot.Hash()
+		q.slot, q.drop = true, hash[:]
+	}
 	if pays {
 		copy(q.room[:], bytes(wire.HeaderRoom, 16, true))
 		q.token = wire.SecretFrom(bytes(wire.HeaderToken, 32, true))
@@ -120,7 +128,11 @@ func (s *Server) putBlob(w http.ResponseWriter, r *http.Request) {
 			return err
 		}
 		defer s.blobGate.Release(1)
-		err = s.blobs.Finish(ctx, *q.upload, *q.blob, func(size int64) error {
+		finish := s.blobs.Finish
+		if q.slot {
+			finish = s.blobs.Replace
+		}
+		err = finish(ctx, *q.upload, *q.blob, func(size int64) error {
 			return rooms.PutBlob(ctx, *q.blob, size, q.ttl, dropHash(q.drop))
 		})
 		if err == nil {

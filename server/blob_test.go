@@ -271,6 +271,49 @@ func TestBlobsLiveLongerOrShorter(t *testing.T) {
 	})
 }
 
+func TestSlots(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		r := w.client().room(1)
+		secret := wire.NewSecret()
+		id := wire.SlotID(1, secret)
+		put := func(text string, secret wire.Secret, ttl time.Duration) wire.Code {
+			h := r.upload(nil, ttl)
+			h[wire.HeaderBlob], h[wire.HeaderSlot] = b64(id[:]), b64(secret.Reveal())
+			_, code := w.code("PUT", strings.NewReader(text), h)
+			return code
+		}
+		get := func() string {
+			rec := w.http("GET", nil, map[string]string{wire.HeaderBlob: b64(id[:])})
+			if rec.Code != 200 {
+				return string(codeOf(rec))
+			}
+			return rec.Body.String()
+		}
+		for _, text := range []string{"first", "MARKER-second, longer"} {
+			if code := put(text, secret, 2*day); code != "" || get() != text {
+				t.Errorf("put %q: %s, got %q", text, code, get())
+			}
+		}
+		if code := put("theirs", wire.NewSecret(), 2*day); code != wire.Denied || get() != "MARKER-second, longer" {
+			t.Errorf("without the secret: %s, got %q", code, get())
+		}
+		h := r.upload([]byte("plain"), day)
+		h[wire.HeaderBlob] = b64(id[:])
+		if _, code := w.code("PUT", strings.NewReader("plain"), h); code != wire.BadInput {
+			t.Errorf("as a plain blob: %s", code)
+		}
+		w.restart()
+		if get() != "MARKER-second, longer" {
+			t.Errorf("after a restart: %q", get())
+		}
+		time.Sleep(2*day + time.Minute)
+		if get() != string(wire.Denied) {
+			t.Errorf("after its ttl: %q", get())
+		}
+		w.mustNotContain("MARKER-second")
+	})
+}
+
 func TestBlobBudgets(t *testing.T) {
 	synctestWorld(t, func(c *Config) {
 		c.Limits.BlobBytes, c.Limits.BlobRoomBytes = 100, 60

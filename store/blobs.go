@@ -15,7 +15,7 @@ import (
 // for the longer of both times, and whoever could drop it still can.
 func (r *Rooms) PutBlob(ctx context.Context, id wire.BlobID, size int64, ttl time.Duration, drop wire.SecretHash) error {
 	return r.outside(ctx, "note a blob", `INSERT INTO blobs (blob, size, expires, hash) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (blob) DO UPDATE SET expires = max(expires, excluded.expires), hash = CASE WHEN expires > $5 THEN hash ELSE excluded.hash END`,
+		ON CONFLICT (blob) DO UPDATE SET size = excluded.size, expires = max(expires, excluded.expires), hash = CASE WHEN expires > $5 THEN hash ELSE excluded.hash END`,
 		id[:], size, r.expiry(ttl), drop[:], r.cfg.Now().Unix())
 }
 

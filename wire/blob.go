@@ -2,6 +2,7 @@ package wire
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"hash"
 	"strconv"
@@ -30,6 +31,9 @@ const (
 	// HeaderDrop is the hash of a secret in an upload, and the secret where the
 	// blob is to be dropped before its time.
 	HeaderDrop = "Hearth-Drop"
+	// HeaderSlot is a slot's secret: the upload is put there, in the place of
+	// what it held, and HeaderBlob is SlotID.
+	HeaderSlot = "Hearth-Slot"
 )
 
 const (
@@ -59,6 +63,16 @@ func NewUploadID() (id UploadID) {
 func BlobIDFrom(r Region, h hash.Hash) BlobID {
 	id := BlobID{byte(r)}
 	copy(id[1:], h.Sum(nil))
+	return id
+}
+
+// SlotID names the slot of a secret: a blob whose bytes may be replaced by who
+// shows the secret, so that something can be found again that has changed.
+func SlotID(r Region, secret Secret) BlobID {
+	h := sha256.Sum256(append([]byte("hearth slot v1\x00"), secret.Reveal()...))
+	h = sha256.Sum256(h[:]) // no blob's bytes have this name
+	id := BlobID{byte(r)}
+	copy(id[1:], h[:])
 	return id
 }
 

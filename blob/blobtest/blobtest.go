@@ -59,6 +59,7 @@ func Run(t *testing.T, fresh func(t *testing.T) func(now func() time.Time) (blob
 		"OneAtATime":             oneAtATime,
 		"TwiceTheSame":           twiceTheSame,
 		"WhatIsNotThere":         notThere,
+		"Slots":                  slots,
 	} {
 		t.Run(name, func(t *testing.T) {
 			open := fresh(t)
@@ -393,5 +394,24 @@ func notThere(s *store) {
 	if _, err := s.Append(ctx, up, 0, bytes.NewReader(nil), 10); err != nil {
 		s.Error(err)
 	}
+	s.under(0)
+}
+
+func slots(s *store) {
+	id := wire.SlotID(1, wire.NewSecret())
+	for _, n := range []int{1000, 10, 70000} {
+		up := wire.NewUploadID()
+		s.append(up, 0, content(n))
+		if err := s.Replace(ctx, up, id, func(int64) error { return nil }); err != nil {
+			s.Fatal(err)
+		}
+		s.has(id, content(n))
+	}
+	s.Store = s.again()
+	s.has(id, content(70000))
+	if err := s.Remove(ctx, id); err != nil {
+		s.Fatal(err)
+	}
+	s.absent(id)
 	s.under(0)
 }

@@ -22,7 +22,7 @@ func (a *app) backupCommand() *cobra.Command {
 func (a *app) backupCreateCommand() *cobra.Command {
 	var p rpc.BackupCreateParams
 	cmd := &cobra.Command{
-		Use:   "create [--to FILE]",
+		Use:   "create [--to FILE|server]",
 		Short: "Write a backup, or bring the last one up to date",
 		Long: `Write a backup, or bring the last one up to date.
 
@@ -44,15 +44,15 @@ shown once, with the first backup, or those of your registration.`,
 			return show(a, b, backupWords)
 		},
 	}
-	cmd.Flags().StringVar(&p.To, "to", "", "the file (default: where the last one went)")
+	cmd.Flags().StringVar(&p.To, "to", "", "the file, or server for your house (default: where the last one went)")
 	return cmd
 }
 
 // place names a file in full, for the process that owns the home may be in
 // another folder.
 func place(name string) (string, error) {
-	if name == "" {
-		return "", nil
+	if name == "" || name == core.ServerPlace {
+		return name, nil
 	}
 	full, err := filepath.Abs(name)
 	if err != nil {
@@ -101,14 +101,14 @@ func (a *app) backupVerifyCommand() *cobra.Command {
 func (a *app) backupRestoreCommand() *cobra.Command {
 	var p rpc.BackupReadParams
 	cmd := &cobra.Command{
-		Use:   "restore FILE",
+		Use:   "restore FILE|server",
 		Short: "Begin again on this device with a backup",
 		Long: `Begin again on this device with a backup.
 
 This home becomes a new device of your account. The words are asked for, or read
 from standard input; those of your registration are enough. With the backup's own
 words give those of your registration with --recovery: they let the device in.`,
-		Args: between(1, 1, "a FILE"),
+		Args: between(1, 1, "a FILE, or server"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if p.From, err = place(args[0]); err != nil {
@@ -132,6 +132,7 @@ words give those of your registration with --recovery: they let the device in.`,
 		},
 	}
 	cmd.Flags().StringVar(&p.Words, "words", "", "the words (others on this machine may see them: better let them be asked for)")
+	cmd.Flags().StringVar(&p.Server, "server", "", "the address of the house that holds it, with server")
 	cmd.Flags().StringVar(&p.Recovery, "recovery", "", "the words of your registration, with the backup's own")
 	cmd.Flags().BoolVar(&p.Older, "older", false, "though a newer one was made")
 	return cmd

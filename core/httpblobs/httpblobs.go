@@ -201,6 +201,20 @@ func (c *Client) Prolong(ctx context.Context, server string, by core.Payment, id
 	}))
 }
 
+// PutSlot implements core.Blobs.
+func (c *Client) PutSlot(ctx context.Context, server string, by core.Payment, slot wire.Secret, ttl time.Duration, b []byte) error {
+	id := wire.SlotID(by.Room.Region(), slot)
+	answer, err := c.exchange(ctx, server, http.MethodPut, bytes.NewReader(b), paid(by, map[string]string{
+		wire.HeaderBlob: wire.FormatHeader(id[:]),
+		wire.HeaderTTL:  seconds(ttl),
+		wire.HeaderSlot: wire.FormatHeader(slot.Reveal()),
+	}))
+	if err != nil {
+		return err
+	}
+	return answer.Body.Close()
+}
+
 // Drop implements core.Blobs.
 func (c *Client) Drop(ctx context.Context, server string, id wire.BlobID, secret wire.Secret) error {
 	return c.plain(ctx, server, http.MethodDelete, map[string]string{
