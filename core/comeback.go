@@ -102,12 +102,19 @@ func (c *Client) comeBack(b *comeback) action {
 			if ok {
 				ok, err = s.mayTakeBack(r, cv, inv, j)
 			}
-			if err != nil || !ok {
-				refused = !ok
+			returns := false
+			if err == nil && again && r != nil && !ok {
+				returns, err = s.mayReturn(r, cv, inv, j)
+			}
+			if err != nil || !ok && !returns {
+				refused = !ok && !returns
 				return err
 			}
 			s.del(b.name())
 			s.del(packageName(b.Ref)) // the init key is gone with it (RFC 9420 §16.8)
+			if returns {
+				return s.goBack(r, cv, inv, j)
+			}
 			return s.takeBack(r, cv, inv, j)
 		})
 		if refused && err == nil {

@@ -69,3 +69,32 @@ func TestFlooder(t *testing.T) {
 		reaches(w, room, "in peace", alice, bob)
 	})
 }
+
+// TestTracedMoves: a successor of a traced room is traced.
+func TestTracedMoves(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		bob := w.Person("bob")
+		alice, room := kitchen(w, bob)
+		on := true
+		if _, err := alice.Client.GroupSet(alice.Patience(), room, core.GroupSettings{Traced: &on}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := alice.Client.GroupMove(alice.Patience(), room, w.Server("away").URL); err != nil {
+			t.Fatal(err)
+		}
+		reaches(w, room, "over here", alice, bob)
+		w.Sleep(20 * time.Minute)
+		traced := 0
+		w.Net.Tamper(func(l *hearthtest.Link, d hearthtest.Direction, f wire.Frame) []wire.Frame {
+			var e wire.Entry
+			if l.Person == "alice" && d == hearthtest.ToClient && f.Op == wire.OpEntry && wire.Decode(f.Body, &e) == nil && e.Kind == wire.KindPost && e.Seat != nil {
+				traced++
+			}
+			return []wire.Frame{f}
+		})
+		reaches(w, room, "and traced", bob, alice)
+		if traced == 0 {
+			t.Error("the successor does not show from which seat a post comes")
+		}
+	})
+}

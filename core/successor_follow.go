@@ -322,6 +322,10 @@ func (s *step) goOver(r *room, cv *conversation, was wire.RoomID, l *lineage, ne
 	if from.ID != r.ID || l.unreadable(s.c.now()) {
 		s.closeRoom(from, roomBeaten)
 	}
+	if ro, err := s.roster(next.ID); err == nil && ro.State().Traced && next.Commit == 1 {
+		// A room begins untraced: a commit takes the state's mode to the server.
+		s.plan(next, plan{Renew: true})
+	}
 	s.putRoom(next)
 	id := r.ID
 	s.then(func() { s.c.wakeRoom(id); s.c.wakeRoom(next.ID); s.c.wakeSuccessors() })

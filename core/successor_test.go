@@ -503,3 +503,53 @@ func TestOffenderLeftOut(t *testing.T) {
 		told(w, bob, core.NoticeOutOfStep, core.NoticeMoved)
 	})
 }
+
+// TestReturns: a device that was alone out of step has founded a successor; the
+// others had gone further, so that it does not count. They put the device back,
+// and what it said in its successor reaches them.
+func TestReturns(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		bob, carol := w.Person("bob"), w.Person("carol")
+		alice, room := kitchen(w, bob, carol)
+		if _, err := alice.Client.GroupRole(alice.Patience(), room, "bob", "admin"); err != nil {
+			t.Fatal(err)
+		}
+		w.Sleep(20 * time.Minute) // what follows joining is done
+		before, err := alice.Client.Inside(room)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Net.Offline("alice")
+		for _, timer := range []string{"7d", "30d"} {
+			if _, err := bob.Client.GroupSet(bob.Patience(), room, core.GroupSettings{Retention: &timer}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.Sleep(time.Minute)
+		w.Net.Offline("bob")
+		w.Net.Offline("carol")
+		w.Net.Tamper(func(l *hearthtest.Link, d hearthtest.Direction, f wire.Frame) []wire.Frame {
+			var e wire.Entry
+			if l.Person == "alice" && d == hearthtest.ToClient && f.Op == wire.OpEntry && wire.Decode(f.Body, &e) == nil &&
+				e.Kind == wire.KindCommit && uint64(e.Epoch) == before.Group.Epoch() {
+				e.Payload = slices.Clone(e.Payload)
+				e.Payload[len(e.Payload)/2] ^= 1
+				f.Body = wire.Encode(e)
+			}
+			return []wire.Frame{f}
+		})
+		w.Net.Online("alice")
+		w.Sleep(15 * time.Minute)
+		alice.Notice(core.NoticeMoved)
+		alice.Send(room, "all alone")
+		w.Net.Online("bob")
+		w.Net.Online("carol")
+		bob.Expect("all alone")
+		carol.Expect("all alone")
+		agreed(w, room, alice, bob, carol)
+		reaches(w, room, "not any more", bob, alice, carol)
+		if in, err := alice.Client.Inside(room); err != nil || in.Room != before.Room {
+			t.Errorf("alice is in another room, %v", err)
+		}
+	})
+}
