@@ -31,8 +31,8 @@ func (s *step) closeRoom(r *room, state roomState) {
 	s.dropGroup(r.ID)
 	s.del(sagaName(r.ID))
 	s.del(linkName(r.ID))
-	if state != roomBeaten {
-		s.del(lineageName(r.ID))
+	if l, err := s.lineage(r.ID); err != nil || state != roomBeaten || l.Accepted == nil || !l.Accepted.Entered {
+		s.del(lineageName(r.ID)) // that of a room that was left for its successor stays a while
 	}
 	s.del(healingName(r.ID))
 	for _, prefix := range []string{planName(r.ID), outboxName(r.ID), unpostedName(r.ID), vault.Name("refresh", b64(r.ID[:])), vault.Name("leaf", b64(r.ID[:]))} {
