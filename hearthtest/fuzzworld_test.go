@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"hearth/core"
+	"hearth/core/vault/vaulttest"
 	"hearth/wire"
 )
 
@@ -81,8 +82,8 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 
 // tally counts what happened.
 type tally struct {
-	sent, queued, read, founded, added, removed, left, roles, timers, links, crashes, restarts, outages, offline, refused int
-	days                                                                                                                  float64
+	sent, queued, read, founded, added, removed, left, roles, timers, links, crashes, restored, away, restarts, outages, offline, refused int
+	days                                                                                                                                  float64
 }
 
 func (c *tally) add(o tally) {
@@ -98,6 +99,8 @@ func (c *tally) add(o tally) {
 	c.links += o.links
 	c.crashes += o.crashes
 	c.restarts += o.restarts
+	c.restored += o.restored
+	c.away += o.away
 	c.outages += o.outages
 	c.offline += o.offline
 	c.refused += o.refused
@@ -105,8 +108,8 @@ func (c *tally) add(o tally) {
 }
 
 func (c *tally) String() string {
-	return fmt.Sprintf("%.1f days: %d messages sent, %d left queued, read %d times; %d conversations, %d added, %d removed, %d left, %d roles, %d timers, %d by link; %d crashes, %d restarts, %d outages, %d times offline; %d refusals",
-		c.days, c.sent, c.queued, c.read, c.founded, c.added, c.removed, c.left, c.roles, c.timers, c.links, c.crashes, c.restarts, c.outages, c.offline, c.refused)
+	return fmt.Sprintf("%.1f days: %d messages sent, %d left queued, read %d times; %d conversations, %d added, %d removed, %d left, %d roles, %d timers, %d by link; %d crashes, %d restarts, %d restored from a copy, %d long absences, %d outages, %d times offline; %d refusals",
+		c.days, c.sent, c.queued, c.read, c.founded, c.added, c.removed, c.left, c.roles, c.timers, c.links, c.crashes, c.restarts, c.restored, c.away, c.outages, c.offline, c.refused)
 }
 
 // fuzz is a world gone wild, and what must be true of it.
@@ -132,6 +135,10 @@ type soul struct {
 	*Person
 	offline bool
 	talks   int // messages so far, to number them
+	// copied is the home as it was once, restored says that it came back.
+	copied   *vaulttest.Memory
+	key      *vaulttest.Key
+	restored bool
 }
 
 // place is a conversation.
@@ -295,6 +302,7 @@ func (f *fuzz) act(p *soul) func() {
 
 // happen lets the world have its way with somebody, and time pass.
 func (f *fuzz) happen() {
+	f.collect() // before what was read can end
 	switch n := f.rng.IntN(100); {
 	case n < 8:
 		p := f.souls[f.rng.IntN(len(f.souls))]
@@ -325,7 +333,37 @@ func (f *fuzz) happen() {
 		s.Start()
 		f.tell(f.souls[0], "", "the server starts")
 		f.did.outages++
-	case n < 36:
+	case n < 38:
+		p := f.souls[f.rng.IntN(len(f.souls))]
+		p.Stop()
+		p.copied, p.key = p.Disk.Copy(), copyOf(p.Key)
+		f.start(p)
+	case n < 41:
+		p := f.souls[f.rng.IntN(len(f.souls))]
+		if p.copied == nil {
+			break
+		}
+		f.tell(p, "", "is restored from a copy")
+		f.unsure(p)
+		p.Stop()
+		p.Disk, p.Key, p.copied, p.restored = p.copied, p.key, nil, true
+		f.start(p)
+		f.did.restored++
+	case n < 42:
+		p := f.souls[f.rng.IntN(len(f.souls))]
+		f.tell(p, "", "is away for more than a month")
+		for _, o := range f.souls {
+			if o == p || o.offline {
+				f.unsure(o)
+			}
+		}
+		f.w.Net.Offline(p.Name)
+		f.w.Sleep(31*day + f.span(10*day))
+		if !p.offline {
+			f.w.Net.Online(p.Name)
+		}
+		f.did.away++
+	case n < 46:
 		p := f.souls[f.rng.IntN(len(f.souls))]
 		for _, l := range f.w.Net.Links() {
 			if l.Person == p.Name {
@@ -341,6 +379,13 @@ func (f *fuzz) happen() {
 	default:
 		f.w.Sleep(f.span(time.Minute))
 	}
+}
+
+func copyOf(k *vaulttest.Key) *vaulttest.Key {
+	b, _ := k.Load()
+	c := &vaulttest.Key{}
+	c.Store(b)
+	return c
 }
 
 func (f *fuzz) span(most time.Duration) time.Duration {
