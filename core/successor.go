@@ -233,6 +233,10 @@ func (c *Client) watchServers(ctx context.Context) {
 		}
 		var late []wire.RoomID
 		err := c.look(ctx, func(s *step) error {
+			me, err := s.account()
+			if err != nil || me == nil || !c.net.lane(me.Server, forSeats).answers() {
+				return err // nothing answers: the network is down here, for all we know
+			}
 			for id, r := range c.readers {
 				if _, room := r.log.(*roomLog); room && !r.live && c.net.lane(r.server, forSeats).failing() {
 					late = append(late, id)
@@ -278,8 +282,15 @@ func (s *step) serverLate(id wire.RoomID) error {
 	if err := s.notice(cv, NoticeServerLost, "This conversation's server has not answered for a day; it goes on elsewhere."); err != nil {
 		return err
 	}
-	l.Due = 0 // sooner than what a log would have to decide
+	l.Due, l.Why = 0, NoticeServerLost // sooner than what a log would have to decide
 	return s.mayFound(r, l, NoticeServerLost, 0)
+}
+
+// answers reports whether there is a connection now.
+func (l *lane) answers() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cur != nil
 }
 
 // failing reports whether the newest attempt to reach a server failed.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"hearth/core"
 	"hearth/wire"
 )
 
@@ -71,5 +72,24 @@ func TestWhoDeclinedIsAskedAgain(t *testing.T) {
 			t.Errorf("another conversation: %s", got)
 		}
 		bob.Expect("please")
+	})
+}
+
+// TestOwnNetworkIsNoLostServer: who is offline for days is not told that the
+// server is gone, and founds nothing.
+func TestOwnNetworkIsNoLostServer(t *testing.T) {
+	Run(t, func(w *World) {
+		alice, bob := w.Person("alice"), w.Person("bob")
+		room := alice.Befriend(bob)
+		w.Net.Offline("bob")
+		w.Sleep(5 * day)
+		w.Net.Online("bob")
+		alice.Send(room, "back?")
+		bob.Expect("back?")
+		for _, e := range bob.Seen() {
+			if e.Type == core.EventNotice {
+				t.Errorf("bob is told %s: %s", e.Code, e.Text)
+			}
+		}
 	})
 }
