@@ -54,6 +54,9 @@ type Safety struct {
 const (
 	StateSent   = "sent"   // the own entry was seen in the room's log
 	StateQueued = "queued" // it waits in the outbox and goes by itself
+	// Of an own message in a history, and of receipts; read includes delivered.
+	StateDelivered = "delivered" // it reached a device of everybody who has joined
+	StateRead      = "read"      // it was shown to everybody who has joined
 )
 
 // Sent answers Send.
@@ -92,13 +95,24 @@ type Event struct {
 	// Expires is when a message ends; nil in a message means that it is kept.
 	Expires *time.Time `json:"expires,omitempty"`
 
-	Kind   string `json:"kind,omitempty"` // request: direct or group
-	Name   string `json:"name,omitempty"` // request: the group's name
-	Who    string `json:"who,omitempty"`  // joined, left: handle or account id
-	By     string `json:"by,omitempty"`   // joined, left: who did it, if not the person
-	State  string `json:"state,omitempty"`
+	Kind   string `json:"kind,omitempty"`   // request: direct or group
+	Name   string `json:"name,omitempty"`   // request: the group's name
+	Who    string `json:"who,omitempty"`    // joined, left: handle or account id
+	By     string `json:"by,omitempty"`     // joined, left: who did it, if not the person
+	State  string `json:"state,omitempty"`  // receipt; message: of an own one
 	Device string `json:"device,omitempty"` // notice
 	Code   string `json:"code,omitempty"`   // notice: from the documented list
+	// Receipts of an own message, in a history: who has got or read it.
+	Receipts []Mark `json:"receipts,omitempty"`
+}
+
+// Mark says that a message was delivered to a person, or read; At is when that
+// became known here.
+type Mark struct {
+	Account string    `json:"account"`
+	Handle  string    `json:"handle,omitempty"`
+	State   string    `json:"state"`
+	At      time.Time `json:"at"`
 }
 
 // MarshalJSON writes expires as null for a message that is kept: the contract

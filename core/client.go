@@ -67,6 +67,9 @@ type Client struct {
 	// failed holds why plans were given up, until whoever waits for them has
 	// read it.
 	failed map[planID]error
+	// hurried: what was read is told at once, for whoever opened the home may be
+	// about to go.
+	hurried bool
 
 	sendersMu sync.Mutex
 	senders   map[queueID]*sender

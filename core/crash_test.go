@@ -320,6 +320,13 @@ func initiator(t *testing.T, f *vaulttest.Faults) {
 	if got := sortedTexts(bob.got()); !slices.Equal(got, []string{"d1", "d2", "g1", "g2"}) {
 		t.Errorf("bob: got %q", got)
 	}
+	time.Sleep(5 * time.Minute)
+	st.settle()
+	for _, text := range []string{"d1", "d2", "g1", "g2"} {
+		if got := st.me.state(text, "bob"); got != StateRead {
+			t.Errorf("bob has read %q, and for alice it is %q", text, got)
+		}
+	}
 	if got := sortedTexts(carol.got()); !slices.Equal(got, []string{"g1"}) {
 		t.Errorf("carol: got %q", got)
 	}
@@ -371,9 +378,31 @@ func follower(t *testing.T, f *vaulttest.Faults) {
 	if r := st.me.room(room); r.State != RoomLeft {
 		t.Errorf("the room is %q after leaving", r.State)
 	}
+	if got := alice.state("d1", "bob"); got != StateRead {
+		t.Errorf("bob has read d1, and for alice it is %q", got)
+	}
 	if got := sortedTexts(alice.got()); !slices.Equal(got, []string{"g2", "r1"}) {
 		t.Errorf("alice: got %q", got)
 	}
+}
+
+// state returns what a home knows of its own message with one person.
+func (h *home) state(text, name string) string {
+	h.t.Helper()
+	rs, err := h.c.Rooms(h.ctx())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, r := range rs {
+		for _, e := range h.own(r.Room) {
+			for _, m := range e.Receipts {
+				if e.Text == text && m.Handle == name+"@home.example" {
+					return m.State
+				}
+			}
+		}
+	}
+	return ""
 }
 
 func (st *story) accept() {
@@ -440,7 +469,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 		name  string
 		story func(*testing.T, *vaulttest.Faults)
 		steps int
-	}{{"initiator", initiator, 69}, {"follower", follower, 53}} {
+	}{{"initiator", initiator, 83}, {"follower", follower, 60}} {
 		t.Run(c.name, func(t *testing.T) {
 			var count vaulttest.Faults
 			var takers []string

@@ -6,6 +6,7 @@ import (
 
 	"hearth/content"
 	"hearth/core/vault"
+	"hearth/identity"
 	"hearth/wire"
 )
 
@@ -39,6 +40,12 @@ type happening struct {
 	Code  string
 	// Own: this account's own message; given out in histories, not by Receive.
 	Own bool
+	// Sender is the device that sent a message; unknown until it was seen in a
+	// room.
+	Sender identity.DeviceID
+	// Seen is how far a message of this account's has come with each of those
+	// who could get it.
+	Seen []seen
 	// Number of the event in the queue, 0 if it is not in it.
 	Event uint64
 }
@@ -55,6 +62,11 @@ type pointer struct {
 	_    struct{} `cbor:",toarray"`
 	Conv convID
 	N    uint64
+	// Of a receipt: who has got or read the message in that line, as State says,
+	// known At, Unix milliseconds.
+	Who   wire.AccountID
+	State string
+	At    int64
 }
 
 const queueName = "events"
@@ -89,18 +101,26 @@ func (s *step) record(cv *conversation, h happening) (uint64, error) {
 	cv.Lines++
 	n := cv.Lines
 	if !h.Own {
-		var q queue
-		if _, err := s.get(queueName, &q); err != nil {
+		var err error
+		if h.Event, err = s.tell(pointer{Conv: cv.ID, N: n}, h.Until); err != nil {
 			return 0, err
 		}
-		q.Next = max(q.Next, 1)
-		h.Event = q.Next
-		s.putUntil(eventName(q.Next), pointer{Conv: cv.ID, N: n}, h.Until)
-		q.Next++
-		s.put(queueName, q)
 	}
 	s.putUntil(lineName(cv.ID, n), h, h.Until)
 	s.putConv(cv)
+	return n, nil
+}
+
+// tell adds an event to the queue and returns its number.
+func (s *step) tell(p pointer, until int64) (uint64, error) {
+	var q queue
+	if _, err := s.get(queueName, &q); err != nil {
+		return 0, err
+	}
+	n := max(q.Next, 1)
+	s.putUntil(eventName(n), p, until)
+	q.Next = n + 1
+	s.put(queueName, q)
 	return n, nil
 }
 
@@ -227,6 +247,10 @@ func (c *Client) nextEvent(ctx context.Context) (e Event, conv convID, n uint64,
 				continue
 			}
 			n, conv = m, p.Conv
+			if p.Who != (wire.AccountID{}) {
+				e, err = s.receiptEvent(p, h)
+				return err
+			}
 			e, err = s.event(p.Conv, h)
 			return err
 		}
@@ -241,7 +265,10 @@ func (s *step) markRead(id convID, e Event) error {
 		return nil
 	}
 	cv, err := s.conv(id)
-	if err != nil || cv == nil || cv.Unread == 0 {
+	if err != nil || cv == nil {
+		return err
+	}
+	if err := s.shown(cv, e.ID); err != nil || cv.Unread == 0 {
 		return err
 	}
 	cv.Unread--
@@ -269,6 +296,10 @@ func (c *Client) History(ctx context.Context, room string, limit int) ([]Event, 
 		if cv == nil {
 			return errNoRoom
 		}
+		to, err := s.audience(cv)
+		if err != nil {
+			return err
+		}
 		for n := cv.Lines; n > 0 && (limit == 0 || len(out) < limit); {
 			// From the end, a page at a time: what lies further back is not read.
 			first := uint64(1)
@@ -290,6 +321,9 @@ func (c *Client) History(ctx context.Context, room string, limit int) ([]Event, 
 				}
 				e, err := s.event(id, h)
 				if err != nil {
+					return err
+				}
+				if err := s.showMarks(&e, h, to); err != nil {
 					return err
 				}
 				page = append(page, e)
@@ -314,7 +348,7 @@ func (c *Client) History(ctx context.Context, room string, limit int) ([]Event, 
 			}
 			cv.Unread = 0
 			s.putConv(cv)
-			return nil
+			return s.allShown(cv)
 		})
 	}
 	return out, err

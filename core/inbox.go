@@ -257,10 +257,13 @@ func (s *step) ownSeen(r *room, cv *conversation, w *row, e *wire.Entry) error {
 	id := r.ID
 	s.dropRow(id, w)
 	s.then(func() { delete(s.c.posted[id], w.N) })
-	if w.Kind == content.KindLeave {
+	s.then(func() { s.c.wakeRoom(id) }) // a receipt may wait behind it
+	switch {
+	case w.Kind == content.KindLeave:
 		return s.leftRoom(r, cv)
-	}
-	if len(w.Message) == 0 {
+	case w.Kind == content.KindReceipt:
+		return s.receiptSent(cv)
+	case len(w.Message) == 0:
 		return nil
 	}
 	n, err := s.lineOf(cv.ID, w.Message)
@@ -272,6 +275,9 @@ func (s *step) ownSeen(r *room, cv *conversation, w *row, e *wire.Entry) error {
 		return err
 	}
 	h.State, h.Room, h.Number = StateSent, r.ID, e.Number
+	if err := s.addressees(r, h); err != nil {
+		return err
+	}
 	s.putUntil(lineName(cv.ID, n), h, h.Until)
 	return nil
 }

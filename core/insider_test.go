@@ -38,7 +38,7 @@ func TestManyDeviations(t *testing.T) {
 }
 
 func deviations() (all []hearthtest.Deviation) {
-	for _, list := range [][]hearthtest.Deviation{commitDeviations, messageDeviations, inviteDeviations, coups} {
+	for _, list := range [][]hearthtest.Deviation{commitDeviations, messageDeviations, receiptDeviations, inviteDeviations, coups} {
 		all = append(all, list...)
 	}
 	return all

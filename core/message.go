@@ -81,6 +81,8 @@ func (s *step) hear(r *room, cv *conversation, g *mls.Group, staged *mls.Staged)
 		return s.hearCard(r, ro, from, e.Body)
 	case content.KindLeave:
 		return s.hearLeave(r, ro, from, e.Body)
+	case content.KindReceipt:
+		return s.hearReceipt(r, cv, from, e.Body)
 	case kindVoid:
 		return true, nil
 	}
@@ -178,6 +180,9 @@ func (s *step) hearMessage(r *room, cv *conversation, ro *roster.Roster, from ro
 	}
 	h, err := s.line(cv.ID, n)
 	if err != nil || h == nil {
+		return true, err
+	}
+	if err := s.keepSender(r, cv, ro, from, n, h); err != nil {
 		return true, err
 	}
 	tbs, sig := staged.SignedContent()

@@ -39,6 +39,8 @@ func TestRetryStatesTheTTLThatIsLeft(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)
 		alice, bob := w.person("alice"), w.person("bob")
+		alice.receipts(false)
+		bob.receipts(false)
 		room := alice.send("bob", "hello").Room
 		bob.accept()
 		time.Sleep(20 * time.Minute)

@@ -32,7 +32,8 @@ const backlogGrace = 2 * time.Second
 // Begin notes what waits already. What it returns waits until all that came
 // since is sent: posts, commits, invitations, answers. What can't go now, in a
 // conversation that is out of step or to a server that does not answer, is
-// waited for until ctx ends.
+// waited for until ctx ends. If the home was opened just now, receipts leave at
+// once: there may be no later.
 func (c *Client) Begin() (settle func(ctx context.Context) error) {
 	var before waiting
 	err := c.look(context.Background(), func(s *step) (err error) {
@@ -42,6 +43,11 @@ func (c *Client) Begin() (settle func(ctx context.Context) error) {
 	return func(ctx context.Context) error {
 		if err != nil {
 			return err
+		}
+		if time.Since(c.opened) < receiptEvery {
+			if err := c.step(ctx, (*step).hurryReceipts); err != nil {
+				return err
+			}
 		}
 		grace, cancel := context.WithDeadline(ctx, c.opened.Add(backlogGrace))
 		defer cancel()
@@ -125,6 +131,9 @@ func (w waiting) settled(s *step) (bool, error) {
 			if err == nil && !busy {
 				busy, err = s.anyBehind(prefix, was.next)
 			}
+		}
+		if err == nil && !busy {
+			busy, err = s.owesNow(r)
 		}
 		return !busy, err
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"hearth/content"
 	"hearth/mls"
 	"hearth/wire"
 )
@@ -75,7 +76,14 @@ func (c *Client) nextInRoom(ctx context.Context, id wire.RoomID) (act action, er
 		if p != nil {
 			return s.stage(r, p) // and look again
 		}
+		receipt, err := s.dueReceipt(r)
+		if err != nil {
+			return err
+		}
 		act, err = s.nextPost(r)
+		if act == nil && receipt > 0 {
+			act = func(context.Context) (time.Duration, error) { return receipt, nil }
+		}
 		return err
 	})
 	if act == nil && err == nil {
@@ -108,6 +116,11 @@ func (s *step) nextPost(r *room) (act action, err error) {
 			}
 			if due, err := s.mustRenew(r, g); due || err != nil {
 				return false, err
+			}
+			if w.Kind == content.KindReceipt {
+				if ok, err := s.writeReceipt(r, w); err != nil || !ok {
+					return err == nil, err
+				}
 			}
 			if err := s.seal(r, g, w); err != nil {
 				return false, err

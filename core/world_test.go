@@ -111,6 +111,8 @@ type home struct {
 	cancel context.CancelFunc
 	ended  chan error
 	events chan Event
+	// wrap, if not nil, stands between this home and the server.
+	wrap func(wire.Conn) wire.Conn
 }
 
 func (w *world) home(name string) *home {
@@ -140,7 +142,15 @@ func (h *home) open() (*Client, error) {
 	if os.Getenv("HEARTH_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("home", h.name)
 	}
-	return Open(context.Background(), Config{Disk: h.disk, Key: h.key, Dial: h.w.dial, Blobs: h.w.blobs, Places: h.w.places, Log: log})
+	return Open(context.Background(), Config{Disk: h.disk, Key: h.key, Dial: h.dial, Blobs: h.w.blobs, Places: h.w.places, Log: log})
+}
+
+func (h *home) dial(ctx context.Context, url string) (wire.Conn, error) {
+	c, err := h.w.dial(ctx, url)
+	if err == nil && h.wrap != nil {
+		c = h.wrap(c)
+	}
+	return c, err
 }
 
 // start opens the home and runs its client until the test ends or stop.

@@ -37,6 +37,9 @@ type Stage struct {
 
 func newStage(w *World) *Stage {
 	st := &Stage{World: w, Alice: w.Person("alice"), Bob: w.Person("bob"), Carol: w.Person("carol")}
+	for _, p := range st.everybody() {
+		p.Receipts(false) // the entries that a deviation tampers with are messages
+	}
 	st.Pair = st.Alice.Befriend(st.Bob)
 	st.Group = st.Alice.Group("kitchen", st.Bob, st.Carol)
 	for _, p := range st.everybody() {

@@ -266,6 +266,14 @@ func (p *Person) Group(name string, others ...*Person) string {
 	return g.Room
 }
 
+// Receipts switches receipts on or off.
+func (p *Person) Receipts(on bool) {
+	p.w.T.Helper()
+	if _, err := p.Client.Configure(p.Patience(), core.SettingsChange{Receipts: &on}); err != nil {
+		p.w.T.Fatalf("%s switches receipts: %v", p.Name, err)
+	}
+}
+
 // Members returns the accounts that this person's client lists in a room.
 func (p *Person) Members(room string) []core.Member {
 	return p.Room(room).Members
