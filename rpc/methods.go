@@ -27,6 +27,7 @@ var methods = map[string]call{
 	"invite.revoke": acting(inviteRevoke),
 	"contact.add":   acting(contactAdd),
 	"safety":        method(safety),
+	"settings":      method(settings),
 
 	"send":     settled(send),
 	"catch_up": method(catchUp),

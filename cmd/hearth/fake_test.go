@@ -90,6 +90,10 @@ func (h *fakeHome) Safety(context.Context, string) (core.Safety, error) {
 	return core.Safety{Safety: strings.Repeat("0123456789", 6), Account: "acc", Handle: h.handle()}, h.fails
 }
 
+func (h *fakeHome) Configure(_ context.Context, ch core.SettingsChange) (core.HomeSettings, error) {
+	return core.HomeSettings{Receipts: ch.Receipts == nil || *ch.Receipts}, h.fails
+}
+
 func (h *fakeHome) Send(ctx context.Context, o core.SendOptions) (core.Sent, error) {
 	h.mu.Lock()
 	h.sends++

@@ -25,6 +25,8 @@ func TestJSONHasExactlyTheFieldsOfTheContract(t *testing.T) {
 		{args: "invite", fields: "link expires?"},
 		{args: "contact add https://x/i#y", fields: "account handle? verified"},
 		{args: "safety bob", fields: "safety account handle? verified"},
+		{args: "settings", fields: "receipts"},
+		{args: "settings --receipts off", fields: "receipts"},
 		{args: "send bob hi there", fields: "room id sent state"},
 		{args: "requests", fields: "id kind from account room name? text sent expires?"},
 		{args: "accept id", fields: "id room state"},
@@ -51,6 +53,10 @@ func TestJSONHasExactlyTheFieldsOfTheContract(t *testing.T) {
 			{Type: core.EventMessage, Room: "room", From: "bob", Account: "acc", Sent: moment, ID: "id", Text: "hi", Expires: &later}}},
 		{args: "history room", fields: "type room from account sent id text expires", events: []core.Event{
 			{Type: core.EventMessage, Room: "room", From: "bob", Account: "acc", Sent: moment, ID: "id", Text: "hi"}}},
+		{args: "history room", fields: "type room from account sent id text expires state receipts", events: []core.Event{
+			{Type: core.EventMessage, Room: "room", From: "bob", Account: "acc", Sent: moment, ID: "id", Text: "hi", State: core.StateRead, Receipts: []core.Mark{{Account: "acc", State: core.StateRead, At: moment}}}}},
+		{args: "recv", fields: "type room from account sent id state", events: []core.Event{
+			{Type: core.EventReceipt, Room: "room", From: "bob", Account: "acc", Sent: moment, ID: "id", State: core.StateDelivered}}},
 		{args: "recv", fields: "type room from account sent who by", events: []core.Event{
 			{Type: core.EventLeft, Room: "room", From: "bob", Account: "acc", Sent: moment, Who: "carol", By: "bob"}}},
 		{args: "recv", fields: "type room from account sent id kind name text", events: []core.Event{
@@ -102,6 +108,8 @@ func TestWordsForPeople(t *testing.T) {
 		"whoami":                         "You are bob@example.org.",
 		"invite":                         "Give it only to whom you mean.",
 		"contact add l":                  "among your contacts, checked",
+		"settings":                       "you see the same of them",
+		"settings --receipts off":        "you do not see it of them",
 		"safety bob":                     "01234 56789 01234 56789",
 		"send bob hi":                    "Sent.",
 		"recv":                           "bob<U+001B>[2J<U+202E>: hi<U+001B>]0;owned<U+0007>\n    there\n",

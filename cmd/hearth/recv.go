@@ -53,7 +53,7 @@ func (v *eventPrinter) words(w io.Writer, e core.Event) {
 	fmt.Fprintf(w, "  %s  ", when(e.Sent))
 	switch e.Type {
 	case core.EventMessage:
-		fmt.Fprintf(w, "%s: %s\n", who, plain(e.Text))
+		fmt.Fprintf(w, "%s: %s%s\n", who, plain(e.Text), onItsWay(e.State))
 	case core.EventRequest:
 		fmt.Fprintln(w, atTheDoor(who, e.Kind, e.Name, e.Text))
 		fmt.Fprintf(w, "    hearth accept %s\n", e.ID)
@@ -72,12 +72,35 @@ func (v *eventPrinter) words(w io.Writer, e core.Event) {
 	case core.EventExpired:
 		fmt.Fprintf(w, "message %s has ended\n", e.ID)
 	case core.EventReceipt:
-		fmt.Fprintf(w, "message %s: %s\n", e.ID, word(e.State))
+		fmt.Fprintf(w, "%s %s %s\n", who, receiptWords(e.State), e.ID)
 	case core.EventNotice:
 		fmt.Fprintf(w, "%s\n", plain(firstOf(e.Text, e.Code)))
 	default: // of a newer version
 		fmt.Fprintf(w, "%s %s\n", word(e.Type), plain(e.Text))
 	}
+}
+
+// onItsWay says how far an own message has come, where there is more to say than
+// that it was sent.
+func onItsWay(state string) string {
+	switch state {
+	case "", core.StateSent:
+		return ""
+	case core.StateQueued:
+		return "  (waiting to be sent)"
+	}
+	return "  (" + word(state) + ")"
+}
+
+// receiptWords says what somebody did with a message.
+func receiptWords(state string) string {
+	switch state {
+	case core.StateDelivered:
+		return "has got message"
+	case core.StateRead:
+		return "has read message"
+	}
+	return word(state) // of a newer version
 }
 
 // atTheDoor says who asks to come in, with what.

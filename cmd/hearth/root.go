@@ -114,7 +114,7 @@ func unmarkIDs(cmd *cobra.Command, args []string) {
 // commands lists what this version can do, one file each.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.registerCommand(), a.whoamiCommand(), a.safetyCommand(),
+		a.registerCommand(), a.whoamiCommand(), a.safetyCommand(), a.settingsCommand(),
 		a.inviteCommand(), a.contactCommand(),
 		a.sendCommand(), a.recvCommand(), a.historyCommand(),
 		a.requestsCommand(), a.acceptCommand(), a.declineCommand(), a.blockCommand(), a.unblockCommand(),
