@@ -94,11 +94,17 @@ func TestAnUploadGoesOnWhereItBroke(t *testing.T) {
 		break
 	}
 	u.Offset -= 1000
-	if n, err := blobs.Upload(t.Context(), at, u, bytes.NewReader(body[u.Offset:])); !errors.Is(err, wire.ErrStale) || n != u.Offset+1000 {
+	if n, err := blobs.Upload(t.Context(), at, u, bytes.NewReader(body[u.Offset:])); !errors.Is(err, wire.ErrStale) || n < u.Offset+1000 {
 		t.Errorf("from another place: %d, %v", n, err)
 	}
 	u.Offset += 1000
-	if n, err := blobs.Upload(t.Context(), at, u, bytes.NewReader(body[u.Offset:])); err != nil || n != int64(len(body)) {
+	n, err := blobs.Upload(t.Context(), at, u, bytes.NewReader(body[u.Offset:]))
+	if errors.Is(err, wire.ErrStale) && n > u.Offset {
+		// More of what broke off had been on its way.
+		u.Offset = n
+		n, err = blobs.Upload(t.Context(), at, u, bytes.NewReader(body[u.Offset:]))
+	}
+	if err != nil || n != int64(len(body)) {
 		t.Fatalf("the rest: %d, %v", n, err)
 	}
 	if got, err := blobs.Get(t.Context(), at, id); err != nil || !bytes.Equal(got, body) {
