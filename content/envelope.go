@@ -37,6 +37,7 @@ const (
 	KindReceipt  EnvelopeKind = 3 // delivered and read marks
 	KindCard     EnvelopeKind = 4 // a person's name and doors
 	KindLeave    EnvelopeKind = 5 // a signed leave
+	KindSync     EnvelopeKind = 8 // what an account's devices keep equal, in the self room
 )
 
 // Padding (attack A47): what is encrypted is padded to one of few sizes. What is

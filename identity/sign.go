@@ -37,6 +37,8 @@ const (
 	// LabelVerdict is for the answer to a request to rejoin that cannot be
 	// carried out (protocol §5).
 	LabelVerdict Label = "hearth rejoin verdict v1"
+	// LabelLink is for a device's request to be linked to an account.
+	LabelLink Label = "hearth device link request v1"
 )
 
 // labelled is what Sign and Verify cover.

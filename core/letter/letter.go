@@ -76,6 +76,12 @@ const (
 	KindRejoin  Kind = 3 // Rejoin
 	KindJoin    Kind = 4 // Join, signed
 	KindVerdict Kind = 9 // Verdict, signed
+	// A device that asks to be linked, and what it is answered (linking.go).
+	KindLinkRequest Kind = 16
+	KindLinkAnswer  Kind = 17
+	// The account's chain, for a device that it has revoked: no room tells it,
+	// if it was away.
+	KindRevoked Kind = 18
 )
 
 // LetterVersion is the version of letters.

@@ -45,13 +45,18 @@ func (d LinkDoor) On(server string) Door {
 	return Door{Server: server, ID: d.ID, Key: d.Key, Sealing: d.Sealing}
 }
 
-// DeviceLink is what a device-link code says: the door at which the device that
-// wants to be linked waits. Secret goes over the screen alone and proves to both
-// that no server stands between them.
+// DeviceLink is what a device-link code says: the account that a device asks to
+// be of, and the rendezvous door where it asks. Secret goes over the screen
+// alone: what opens the door and what is posted there come of it, so that no
+// server can ask in a device's place.
 type DeviceLink struct {
-	Server string
-	Door   LinkDoor
-	Secret wire.Secret
+	Server  string
+	Account wire.AccountID
+	Door    wire.RoomID
+	Secret  wire.Secret
+	// Bound is the hash of the number that the old device tells the new one once
+	// it has its request (NonceHash): who stands between the two cannot choose it.
+	Bound [16]byte
 }
 
 const (
@@ -67,7 +72,7 @@ const (
 	checksumSize = 6
 	linkDoorSize = 16 + 32 + 32
 	inviteMin    = 1 + 32 + 1 + linkDoorSize + checksumSize
-	deviceSize   = 1 + linkDoorSize + 32 + checksumSize
+	deviceSize   = 1 + 32 + 16 + 32 + 16 + checksumSize
 )
 
 var (
@@ -106,8 +111,10 @@ func (i Invitation) form() (path, label string) {
 
 // String returns the code.
 func (l DeviceLink) String() string {
-	b := l.Door.append([]byte{linkVersion})
+	b := append([]byte{linkVersion}, l.Account[:]...)
+	b = append(b, l.Door[:]...)
 	b = append(b, l.Secret.Reveal()...)
+	b = append(b, l.Bound[:]...)
 	b = append(b, checksum(deviceLabel, l.Server, b)...)
 	return deviceScheme + l.Server + "#" + deviceEncoding.EncodeToString(b)
 }
@@ -202,7 +209,7 @@ func ParseDeviceLink(s string) (DeviceLink, error) {
 		if _, err := ParseInvitation(s); err == nil {
 			return DeviceLink{}, &wire.Error{Code: wire.BadInput,
 				Message: "this is an invitation and links no device",
-				Next:    "use it with contact add, or show the code that the new device displays"}
+				Next:    "use it with contact add, or make a device code on a device that you have"}
 		}
 		return DeviceLink{}, badLink("this is not a device code, which begins with hearth-device:")
 	}
@@ -221,7 +228,8 @@ func ParseDeviceLink(s string) (DeviceLink, error) {
 		subtle.ConstantTimeCompare(b[deviceSize-checksumSize:], checksum(deviceLabel, server, b[:deviceSize-checksumSize])) != 1 {
 		return DeviceLink{}, badLink("the device code was changed, or belongs to another server")
 	}
-	l := DeviceLink{Server: server, Door: parseLinkDoor(b[1:]), Secret: wire.SecretFrom(b[1+linkDoorSize : 1+linkDoorSize+32])}
+	l := DeviceLink{Server: server, Account: wire.AccountID(b[1:33]), Door: wire.RoomID(b[33:49]),
+		Secret: wire.SecretFrom(b[49:81]), Bound: [16]byte(b[81:97])}
 	if l.String() != s { // bits behind the last byte
 		return DeviceLink{}, badLink("the device code was changed")
 	}

@@ -13,6 +13,10 @@ func newLinkDoor() LinkDoor {
 	return LinkDoor{ID: wire.NewRoomID(1), Key: wire.NewSecret(), Sealing: wire.NewSecret()}
 }
 
+func newDeviceLink(server string) DeviceLink {
+	return DeviceLink{Server: server, Account: wire.AccountID{9}, Door: wire.NewRoomID(1), Secret: wire.NewSecret(), Bound: [16]byte{5}}
+}
+
 func TestInvitationComesBackAsItWasGiven(t *testing.T) {
 	for _, server := range []string{"https://example.org", "http://localhost:8420", "https://[2001:db8::1]:8443"} {
 		for n := 1; n <= MaxDoors; n++ {
@@ -86,17 +90,17 @@ func TestWrongInvitationsSayWhatIsWrong(t *testing.T) {
 	for s, want := range map[string]string{
 		"": "not an invitation", "alice@example.org": "not an invitation", "https://example.org": "code is missing",
 		"https://example.org/": "code is missing", "https://example.org/i": "code is missing", server + "/i#": "cut short",
-		"https://example.org/other#" + link[at:]:                                           "not an invitation",
-		"example.org/i#" + link[at:]:                                                       "address of a Hearth server",
-		"ftp://example.org/i#" + link[at:]:                                                 "address of a Hearth server",
-		"https://user@example.org/i#" + link[at:]:                                          "address of a Hearth server",
-		"https://example.org:70000/i#" + link[at:]:                                         "address of a Hearth server",
-		"https://other.example/i#" + link[at:]:                                             "another server",
-		"http://example.org/i#" + link[at:]:                                                "another server",
-		link + "AAAA":                                                                      "changed",
-		strings.Replace(link, "/i#A", "/i#é", 1):                                           "changed",
-		server + "/i#" + "B" + link[at+1:]:                                                 "newer version",
-		DeviceLink{Server: server, Door: newLinkDoor(), Secret: wire.NewSecret()}.String(): "links a device",
+		"https://example.org/other#" + link[at:]:   "not an invitation",
+		"example.org/i#" + link[at:]:               "address of a Hearth server",
+		"ftp://example.org/i#" + link[at:]:         "address of a Hearth server",
+		"https://user@example.org/i#" + link[at:]:  "address of a Hearth server",
+		"https://example.org:70000/i#" + link[at:]: "address of a Hearth server",
+		"https://other.example/i#" + link[at:]:     "another server",
+		"http://example.org/i#" + link[at:]:        "another server",
+		link + "AAAA":                              "changed",
+		strings.Replace(link, "/i#A", "/i#é", 1):   "changed",
+		server + "/i#" + "B" + link[at+1:]:         "newer version",
+		newDeviceLink(server).String():             "links a device",
 	} {
 		_, err := ParseInvitation(s)
 		code := wire.BadInput
@@ -129,13 +133,13 @@ func TestWrongInvitationsSayWhatIsWrong(t *testing.T) {
 }
 
 func TestDeviceLinkIsAnotherThing(t *testing.T) {
-	l := DeviceLink{Server: "http://localhost:8420", Door: newLinkDoor(), Secret: wire.NewSecret()}
+	l := newDeviceLink("http://localhost:8420")
 	code := l.String()
 	got, err := ParseDeviceLink(" " + code + " ")
 	if err != nil || !reflect.DeepEqual(got, l) || !IsLink(code) {
 		t.Fatalf("got %v, %v", got, err)
 	}
-	invitation := Invitation{Server: l.Server, Doors: []LinkDoor{l.Door}}.String()
+	invitation := Invitation{Server: l.Server, Doors: []LinkDoor{newLinkDoor()}}.String()
 	at := strings.IndexByte(code, '#') + 1
 	for s, want := range map[string]string{
 		invitation: "is an invitation", "hearth-device:" + invitation: "address of a Hearth server", "x": "begins with hearth-device",
@@ -186,7 +190,7 @@ func b2i(b bool) int {
 func FuzzParseInvitation(f *testing.F) {
 	f.Add(Invitation{Server: server, Doors: []LinkDoor{newLinkDoor()}}.String())
 	f.Add(Invitation{Group: true, Server: server, Doors: []LinkDoor{newLinkDoor()}}.String())
-	f.Add(DeviceLink{Server: server, Door: newLinkDoor(), Secret: wire.NewSecret()}.String())
+	f.Add(newDeviceLink(server).String())
 	f.Fuzz(func(t *testing.T, s string) {
 		if i, err := ParseInvitation(s); err == nil && i.String() != tidy(s) {
 			t.Errorf("accepted %q, which is %q", s, i)
@@ -208,6 +212,10 @@ func FuzzInside(f *testing.F) {
 	f.Add(must(SealWelcome(bob.kp, alice.Device, alice.wrapper())))
 	f.Add(must(NewAnswer(alice.Device, Answer{Ref: []byte("r"), Accept: true, Doors: []Door{newDoor()}})))
 	f.Add(must(NewJoin(alice.Device, alice.join())))
+	f.Add(must(NewLinkRequest(bob.Device, alice.Chain.Account(), LinkRequest{Name: "phone", Door: newDoor()})))
+	at := newDoor()
+	f.Add(LinkAnswer{State: LinkDone, Nonce: make([]byte, NonceSize), Chain: alice.Chain.Entries(), Door: &at}.Encode())
+	f.Add(LinkAnswer{State: LinkAsked, Nonce: make([]byte, NonceSize)}.Encode())
 	f.Add(wire.Encode(Tree{Version: 1, Ratchet: []byte("x"), Chains: [][][]byte{{[]byte("a")}}, Places: []Place{{}}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		same := func(what string, again []byte) {
@@ -234,6 +242,15 @@ func FuzzInside(f *testing.F) {
 			if !bytes.Equal(wire.Encode(j), s.Join) {
 				t.Errorf("join: accepted %x", s.Join)
 			}
+		}
+		if r, s, err := parseLinkRequest(b); err == nil {
+			same("link request", wire.Encode(s))
+			if !bytes.Equal(wire.Encode(r), s.Request) {
+				t.Errorf("link request: accepted %x", s.Request)
+			}
+		}
+		if a, err := parseLinkAnswer(b); err == nil {
+			same("link answer", wire.Encode(a))
 		}
 		if tree, err := parseTree(b); err == nil {
 			same("tree", wire.Encode(tree))
