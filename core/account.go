@@ -28,6 +28,8 @@ type account struct {
 	Chain  [][]byte
 	// Stage tells how far registration has got.
 	Stage stage
+	// Linked: this device was added to the account by another one.
+	Linked bool
 }
 
 // recoveryName holds the recovery key's words from the making of the keys until
@@ -46,6 +48,8 @@ const (
 	stageKeys  stage = iota // keys made; the server may not know of them
 	stageKnown              // the server has the chain
 	stageDone               // the doors stand
+	// stageRevoked: the device was taken out of the account; its key is gone.
+	stageRevoked
 
 	stageClosed stage = 9 // the account was deleted
 )
@@ -68,13 +72,17 @@ func (s *step) me() (*account, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a != nil && a.Stage == stageClosed {
+	switch {
+	case a != nil && a.Stage == stageClosed:
 		return nil, errDeleted
+	case a != nil && a.Stage == stageDone:
+		return a, nil
+	case a != nil && a.Stage == stageRevoked:
+		return nil, errRevoked
+	case a != nil && a.Linked:
+		return nil, errLinking
 	}
-	if a == nil || a.Stage != stageDone {
-		return nil, errNotRegistered
-	}
-	return a, nil
+	return nil, errNotRegistered
 }
 
 var errNotRegistered = (&wire.Error{Code: wire.NotFound, Message: "there is no account in this home"}).
@@ -170,6 +178,7 @@ func (c *Client) Register(ctx context.Context, o RegisterOptions) (Registered, e
 			return errors.Join(err, errTooLate)
 		}
 		s.del(recoveryName)
+		s.putDevice(&device{ID: key.ID(), Added: s.c.now().Unix()})
 		a.Stage = stageDone
 		s.put(accountName, a)
 		return nil
@@ -195,7 +204,7 @@ func (c *Client) beginRegistration(ctx context.Context, o RegisterOptions, hello
 		if a != nil && a.Stage == stageClosed {
 			return errDeleted
 		}
-		if a != nil && a.Stage == stageDone {
+		if a != nil && (a.Stage >= stageDone || a.Linked) {
 			return wire.Errorf(wire.Taken, "this home has an account already").
 				WithNext("use another home for another account, with --home")
 		}

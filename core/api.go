@@ -95,13 +95,15 @@ type Event struct {
 	// Expires is when a message ends; nil in a message means that it is kept.
 	Expires *time.Time `json:"expires,omitempty"`
 
-	Kind   string `json:"kind,omitempty"`   // request: direct or group
-	Name   string `json:"name,omitempty"`   // request: the group's name
-	Who    string `json:"who,omitempty"`    // joined, left: handle or account id
-	By     string `json:"by,omitempty"`     // joined, left: who did it, if not the person
-	State  string `json:"state,omitempty"`  // receipt; message: of an own one
-	Device string `json:"device,omitempty"` // notice
-	Code   string `json:"code,omitempty"`   // notice: from the documented list
+	Kind  string `json:"kind,omitempty"`  // request: direct or group
+	Name  string `json:"name,omitempty"`  // request: the group's name
+	Who   string `json:"who,omitempty"`   // joined, left: handle or account id
+	By    string `json:"by,omitempty"`    // joined, left: who did it, if not the person
+	State string `json:"state,omitempty"` // receipt; message: of an own one
+	// Device is what a notice is about, or the other device of this account that
+	// sent a message of one's own.
+	Device string `json:"device,omitempty"`
+	Code   string `json:"code,omitempty"` // notice: from the documented list
 	// Receipts of an own message, in a history: who has got or read it.
 	Receipts []Mark `json:"receipts,omitempty"`
 }

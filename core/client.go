@@ -9,6 +9,7 @@ import (
 
 	"hearth/core/roster"
 	"hearth/core/vault"
+	"hearth/identity"
 	"hearth/mls"
 	"hearth/wire"
 )
@@ -64,6 +65,10 @@ type Client struct {
 	// number of their entries, until the entries come back. Only a hint: a row
 	// that is posted twice is one entry.
 	posted map[wire.RoomID]map[uint64]post
+	// dead are the chains of accounts with revoked devices, and noticed when what
+	// a room is owed is this device's to do (owing.go).
+	dead    map[wire.AccountID]*identity.Chain
+	noticed map[noticedKey]time.Time
 	// failed holds why plans were given up, until whoever waits for them has
 	// read it.
 	failed map[planID]error
@@ -116,6 +121,8 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		loaded:  make(map[wire.RoomID]bool),
 		readers: make(map[wire.RoomID]*reader),
 		posted:  make(map[wire.RoomID]map[uint64]post),
+		dead:    make(map[wire.AccountID]*identity.Chain),
+		noticed: make(map[noticedKey]time.Time),
 		failed:  make(map[planID]error),
 		senders: make(map[queueID]*sender),
 		changed: make(chan struct{}),
@@ -144,6 +151,9 @@ func (c *Client) start(ctx context.Context) error {
 	if err := c.startDoors(ctx); err != nil {
 		return err
 	}
+	if err := c.startLinkee(ctx); err != nil {
+		return err
+	}
 	c.wakeRequests()
 	c.wakeCopied()
 	if err := c.findLost(ctx); err != nil {
@@ -151,7 +161,16 @@ func (c *Client) start(ctx context.Context) error {
 	}
 	c.wakeReinvite()
 	c.wakeSuccessors()
+	c.wakeReads()
+	c.wakeHandover()
+	c.wakeArrival()
 	return c.look(ctx, func(s *step) error {
+		if err := c.startDead(s); err != nil {
+			return err
+		}
+		if err := c.startLinking(s); err != nil {
+			return err
+		}
 		// What waits for doors, and trees to upload.
 		err := s.scan("parcel", func(_ string, b []byte) (bool, error) {
 			var p parcel

@@ -212,6 +212,21 @@ func (s *step) apply(r *room, ro *roster.Roster, p *plan) (after roster.State, o
 	if len(p.Add) > 0 && len(o.Add) == 0 {
 		return after, nil, nil, errPlanVoid
 	}
+	dead, longer := s.corpses(ro, after)
+	if p.Revoke && len(dead) == 0 {
+		return after, nil, nil, errPlanVoid
+	}
+	for _, c := range longer {
+		chains = slices.DeleteFunc(chains, func(k *identity.Chain) bool { return k.Account() == c.Account() && c.Extends(k) })
+		if !slices.ContainsFunc(chains, func(k *identity.Chain) bool { return k.Account() == c.Account() }) {
+			chains = append(chains, c)
+		}
+	}
+	for _, i := range dead {
+		if !slices.Contains(o.Remove, i) {
+			o.Remove = append(o.Remove, i)
+		}
+	}
 	for _, c := range p.Roles {
 		after.SetRole(c.Account, roster.Role(c.Role))
 	}
@@ -396,6 +411,10 @@ func (s *step) enter(r *room, cv *conversation, g *mls.Group, staged *mls.Staged
 	s.then(func() { delete(s.c.posted, r.ID) })
 	committer, _ := ro.Leaf(ch.Committer)
 	if staged.SelfRemoved() {
+		if revoked, err := s.revokedBy(next); err != nil || revoked {
+			r.State = roomRemoved
+			return err
+		}
 		if own, err := s.outOfOwnWill(r, cv, ch); err != nil || own {
 			return err
 		}
@@ -438,6 +457,18 @@ func (s *step) enter(r *room, cv *conversation, g *mls.Group, staged *mls.Staged
 		r.InvitedUntil = s.c.now().Add(wire.ClaimWithin + s.c.jitter(24*time.Hour)).Unix()
 		id, at := r.ID, r.InvitedUntil
 		s.then(func() { s.c.wakeAt(id, at) })
+	}
+	if err := s.learnChains(ro, next); err != nil {
+		return err
+	}
+	if len(ch.Added)+len(ch.Removed) > 0 {
+		s.then(func() { s.c.wakeAllDevices(); s.c.wakeHandover() })
+	}
+	if len(ch.Added) > 0 && next.State().Kind == roster.Self {
+		// Whoever comes is told of each device that is there.
+		if err := s.shareDevice(); err != nil {
+			return err
+		}
 	}
 	// A committer is there, whether or not it has spoken.
 	if !mine {

@@ -28,8 +28,10 @@
 //	copied
 //	expiry              what is due goes, before anything is shown
 //
-// A second device brings the self room: a conversation of KindSelf, founded as
-// any other (found.go), whose first entries decide answers for all devices.
+// A second device is linked by linking (the old one) and linked (the new one).
+// It brings the self room: a conversation of KindSelf (selfroom), in which the
+// devices keep equal what they know (sync, decision, readmark), and hand over
+// history (handover, arrival). What rooms lack of devices is in owing.
 //
 // Start with Client and Open.
 package core

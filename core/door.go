@@ -71,6 +71,7 @@ const (
 	forContacts
 	forFellows // fellow members of groups
 	forLink
+	forSiblings     // this account's other devices
 	forContactsOnce // contacts that have not learned the new key yet
 	forGroupLink
 )
@@ -146,6 +147,11 @@ func (s *step) doors() (public, private *door, err error) {
 	return public, private, err
 }
 
+func newPrivateDoor(server string, region wire.Region) *door {
+	return &door{ID: wire.NewRoomID(region), Server: server, Seat: newSeat(region), Sealing: wire.NewSecret(),
+		Classes: []doorClass{newDoorClass(forContacts), newDoorClass(forFellows), newDoorClass(forSiblings)}}
+}
+
 // makeDoors makes the private door, and the public one if the account has a
 // name, as far as they do not stand yet.
 func (c *Client) makeDoors(ctx context.Context, a *account, region wire.Region) error {
@@ -156,8 +162,7 @@ func (c *Client) makeDoors(ctx context.Context, a *account, region wire.Region) 
 			return err
 		}
 		if private == nil {
-			private = &door{ID: wire.NewRoomID(region), Server: a.Server, Seat: newSeat(region), Sealing: wire.NewSecret(),
-				Classes: []doorClass{newDoorClass(forContacts), newDoorClass(forFellows)}}
+			private = newPrivateDoor(a.Server, region)
 			s.putDoor(private)
 		}
 		todo = append(todo, private)
@@ -187,17 +192,7 @@ func (c *Client) makeDoors(ctx context.Context, a *account, region wire.Region) 
 // the public one. Every part of it may be repeated.
 func (c *Client) makeDoor(ctx context.Context, a *account, d *door) error {
 	if !d.Made {
-		var classes []wire.DoorClass
-		for _, k := range d.Classes {
-			classes = append(classes, k.wire())
-		}
-		err := c.net.lane(d.Server, forSeats).do(ctx, wire.OpDoorCreate,
-			wire.DoorCreate{Door: d.ID, Seat: d.Seat.wire(false), Classes: classes}, nil)
-		if err != nil {
-			return err
-		}
-		d.Made, d.Synced = true, true
-		if err := c.step(ctx, func(s *step) error { s.putDoor(d); return nil }); err != nil {
+		if err := c.openDoor(ctx, d); err != nil {
 			return err
 		}
 	}
@@ -208,6 +203,21 @@ func (c *Client) makeDoor(ctx context.Context, a *account, d *door) error {
 		return c.showDoor(ctx, a, d)
 	}
 	return nil
+}
+
+// openDoor makes a door at its server, without KeyPackages.
+func (c *Client) openDoor(ctx context.Context, d *door) error {
+	var classes []wire.DoorClass
+	for _, k := range d.Classes {
+		classes = append(classes, k.wire())
+	}
+	err := c.net.lane(d.Server, forSeats).do(ctx, wire.OpDoorCreate,
+		wire.DoorCreate{Door: d.ID, Seat: d.Seat.wire(false), Classes: classes}, nil)
+	if err != nil {
+		return err
+	}
+	d.Made, d.Synced = true, true
+	return c.step(ctx, func(s *step) error { s.putDoor(d); return nil })
 }
 
 // showDoor puts the public door behind the handle.
@@ -390,6 +400,9 @@ func (c *Client) wakeDoor(id wire.RoomID) {
 			d, err := s.door(id)
 			if err != nil || d == nil || !d.Made {
 				return err
+			}
+			if a, err := s.account(); err != nil || a == nil || a.Stage != stageDone {
+				return err // a device that is being linked has nothing to hand out
 			}
 			if rotate := time.Unix(d.RotateAt, 0).Sub(s.c.now()); d.RotateAt != 0 {
 				act = func(ctx context.Context) (time.Duration, error) {

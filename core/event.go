@@ -46,6 +46,8 @@ type happening struct {
 	// Seen is how far a message of this account's has come with each of those
 	// who could get it.
 	Seen []seen
+	// Device is what a notice is about, or the sibling that sent an own message.
+	Device []byte
 	// Number of the event in the queue, 0 if it is not in it.
 	Event uint64
 }
@@ -142,6 +144,9 @@ func (s *step) event(id convID, h *happening) (Event, error) {
 		if m, err := content.Parse(h.Body); err == nil {
 			e.Text, _ = m.Text()
 		}
+	}
+	if len(h.Device) > 0 {
+		e.Device = b64(h.Device)
 	}
 	if len(h.ID) > 0 {
 		e.ID = b64(h.ID)
@@ -261,8 +266,11 @@ func (c *Client) nextEvent(ctx context.Context) (e Event, conv convID, n uint64,
 
 // markRead counts a message that was given out as read.
 func (s *step) markRead(id convID, e Event) error {
-	if e.Type != EventMessage {
+	if e.Type != EventMessage || e.Device != "" {
 		return nil
+	}
+	if err := s.marked(id, e.ID); err != nil {
+		return err
 	}
 	cv, err := s.conv(id)
 	if err != nil || cv == nil {
@@ -302,6 +310,10 @@ func (c *Client) History(ctx context.Context, room string, limit int) ([]Event, 
 		}
 		for n := cv.Lines; n > 0 && (limit == 0 || len(out) < limit); {
 			// From the end, a page at a time: what lies further back is not read.
+			if n <= cv.Base && n > cv.Past {
+				n = cv.Past // nothing lies between (handover.go)
+				continue
+			}
 			first := uint64(1)
 			if n > scanPage {
 				first = n - scanPage + 1
@@ -348,6 +360,9 @@ func (c *Client) History(ctx context.Context, room string, limit int) ([]Event, 
 			}
 			cv.Unread = 0
 			s.putConv(cv)
+			if err := s.markedAll(cv); err != nil {
+				return err
+			}
 			return s.allShown(cv)
 		})
 	}

@@ -71,7 +71,7 @@ func (s *step) lineEnded(due vault.Item) error {
 		return err
 	}
 	if !h.Own && h.Event > q.Mark {
-		if cv.Unread > 0 {
+		if cv.Unread > 0 && len(h.Device) == 0 {
 			cv.Unread--
 			s.putConv(cv)
 		}

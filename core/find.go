@@ -146,7 +146,7 @@ func (c *Client) lookUp(ctx context.Context, server, domain string, get wire.Acc
 		if p, err = s.person(chain.Account()); err != nil {
 			return err
 		}
-		ok, err := p.learnChain(chain)
+		ok, err := s.learnChain(p, chain)
 		if err != nil {
 			return err
 		}

@@ -103,7 +103,7 @@ type linkUse struct {
 
 // claim takes a KeyPackage for each device of a person that can be reached.
 func (c *Client) claim(ctx context.Context, p *person, link *linkUse) ([]invitee, error) {
-	doors := slices.Concat(p.Doors, p.Fellow, p.Knocks)
+	doors := distinct(slices.Concat(p.Doors, p.Fellow, p.Knocks))
 	if link != nil {
 		doors = link.at
 	}
@@ -114,7 +114,11 @@ func (c *Client) claim(ctx context.Context, p *person, link *linkUse) ([]invitee
 	var out []invitee
 	var last error
 	have := make(map[identity.DeviceID]bool)
+	all := 0 // devices that the person has, as far as is known
 	for _, at := range doors {
+		if all > 0 && len(out) >= all {
+			break
+		}
 		inv, device, err := c.claimAt(ctx, p, at)
 		if err != nil {
 			last = err
@@ -124,6 +128,9 @@ func (c *Client) claim(ctx context.Context, p *person, link *linkUse) ([]invitee
 			continue
 		}
 		have[device] = true
+		if chain, err := identity.VerifyFor(p.Account, inv.Chain); err == nil {
+			all = liveDevices(chain)
+		}
 		if link != nil {
 			inv.Link = at.Key
 		}
@@ -194,4 +201,23 @@ func identityChain(invitees []invitee) (*identity.Chain, error) {
 		return nil, errors.New("nobody to invite")
 	}
 	return best, nil
+}
+
+// distinct leaves each door in once, by the first way in.
+func distinct(doors []address) (out []address) {
+	for _, d := range doors {
+		if !slices.ContainsFunc(out, func(k address) bool { return k.ID == d.ID }) {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+func liveDevices(c *identity.Chain) (n int) {
+	for _, d := range c.Devices() {
+		if d.Live {
+			n++
+		}
+	}
+	return n
 }

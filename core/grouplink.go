@@ -268,8 +268,11 @@ func (s *step) asksToJoin(d *door, k knock) error {
 	if err != nil || p.Blocked {
 		return err
 	}
-	if agrees, err := p.learnChain(k.chain); err != nil || !agrees {
+	if agrees, err := s.learnChain(p, k.chain); err != nil || !agrees {
 		return err // a fork: no first contact (protocol §7)
+	}
+	if live, err := p.live(j.Device); err != nil || !live {
+		return err // signed by the chain of then: the device was revoked since
 	}
 	chain, err := p.chain()
 	if err != nil {

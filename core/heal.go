@@ -377,8 +377,17 @@ func (s *step) siblingDoors() ([]address, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.person(me.ID)
-	return p.Doors, err
+	siblings, err := s.siblings(me)
+	if err != nil {
+		return nil, err
+	}
+	var out []address
+	for _, d := range siblings {
+		if d.Sibling.Server != "" {
+			out = append(out, d.Sibling)
+		}
+	}
+	return out, nil
 }
 
 // memberDoors returns the doors of the next few members to ask, in rank: who has

@@ -247,8 +247,10 @@ func (s *step) post(r *room, cv *conversation, e *wire.Entry) error {
 		r.Bad++
 	}
 	// The key is used up whatever the message said.
-	s.groups[r.ID] = true
-	s.putRatchets(r.ID, staged.Apply())
+	if r.State == roomOK { // a sibling's leave has dropped the keys
+		s.groups[r.ID] = true
+		s.putRatchets(r.ID, staged.Apply())
+	}
 	return nil
 }
 
@@ -263,6 +265,8 @@ func (s *step) ownSeen(r *room, cv *conversation, w *row, e *wire.Entry) error {
 		return s.leftRoom(r, cv)
 	case w.Kind == content.KindReceipt:
 		return s.receiptSent(cv)
+	case w.Kind == content.KindSync:
+		return s.ownSync(w.Body)
 	case len(w.Message) == 0:
 		return nil
 	}

@@ -136,9 +136,14 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 	}
 	if cv == nil {
 		cv = &conversation{ID: id, Kind: kindName(st.Kind)}
+		if me, err := s.me(); err != nil {
+			return err
+		} else if inv.Account == me.ID {
+			cv.Base, cv.Lines = pastLines, pastLines // what a sibling hands over comes before
+		}
 	}
-	if st.Kind == roster.Direct {
-		cv.Peer = inv.Account
+	if cv.Peer, err = s.peerOf(st); err != nil {
+		return err
 	}
 	if k, err := s.copied(); err != nil || k != nil {
 		return cmp.Or(err, error(errCopied))
@@ -163,6 +168,11 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 		return err
 	}
 	s.putRoom(r)
+	if st.Kind == roster.Self {
+		if err := s.shareDevice(); err != nil {
+			return err
+		}
+	}
 	return s.firstMessage(cv, st, inv)
 }
 
@@ -272,21 +282,19 @@ func (s *step) meet(r *room, j *joining, inv *letter.Wrapper) error {
 			return err
 		}
 		if chain, ok := ro.Chain(m.Account); ok {
-			if _, err := p.learnChain(chain); err != nil {
+			if _, err := s.learnChain(p, chain); err != nil {
 				return err
 			}
 		}
 		if m.Account == inv.Account {
 			p.Contact = true
-			if len(inv.Doors) > 0 {
-				p.Doors = inv.Doors
-			}
+			p.Doors = mergeDoors(p.Doors, inv.Doors)
 		}
 		s.putPerson(p)
 	}
 	for _, k := range j.places[:min(len(j.places), wire.MaxSeats)] {
 		from, ok := ro.Leaf(mls.LeafIndex(k.Leaf))
-		if !ok || from.Account == me.ID {
+		if !ok || from.Index == j.group.OwnLeaf() {
 			continue
 		}
 		l := &leaf{Since: s.c.now().Unix()}
@@ -294,8 +302,12 @@ func (s *step) meet(r *room, j *joining, inv *letter.Wrapper) error {
 			l.Seat, l.Joined = &k.Seat, true
 		}
 		s.putLeaf(r.ID, from.Index, l)
-		if from.Account != inv.Account {
-			if err := s.learnFellow(from.Account, k.Doors); err != nil {
+		if from.Account != inv.Account && from.Account != me.ID {
+			learn := s.learnFellow
+			if ro.State().Kind == roster.Direct {
+				learn = s.learnDoors
+			}
+			if err := learn(from.Account, k.Doors); err != nil {
 				return err
 			}
 			if err := s.learnName(from.Account, k.Handle); err != nil {
@@ -315,7 +327,7 @@ func (s *step) learnFellow(account wire.AccountID, doors []address) error {
 	if err != nil {
 		return err
 	}
-	p.Fellow = doors
+	p.Fellow = mergeDoors(p.Fellow, doors)
 	s.putPerson(p)
 	return nil
 }
@@ -462,7 +474,9 @@ func (s *step) refuse(id []byte, inv *letter.Wrapper) error {
 }
 
 // decline sends a signed leave to the inviter's doors and forgets the request.
-func (s *step) decline(rq *request) error {
+// leave is the account's with all its leaves; nil where this device's is the only
+// one.
+func (s *step) decline(rq *request, leave *roster.Evidence) error {
 	inv := &rq.Wrapper
 	me, err := s.me()
 	if err != nil {
@@ -497,6 +511,9 @@ func (s *step) decline(rq *request) error {
 		return err
 	}
 	e := roster.LeaveInvited(key, chain, st.ID, pub)
+	if leave != nil {
+		e = *leave
+	}
 	body, err := letter.NewAnswer(key, letter.Answer{Conversation: st.ID, Ref: rq.Ref, Account: me.ID, Leave: e.Encode()})
 	if err != nil {
 		return err

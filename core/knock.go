@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"time"
 
 	"hearth/content"
@@ -69,6 +70,9 @@ func (l *doorLog) entry(ctx context.Context, e *wire.Entry) error {
 		if e.Kind == wire.KindKnock {
 			if err := s.knock(d, e.Payload); err != nil {
 				return err
+			}
+			if still, err := s.door(l.id); err != nil || still == nil {
+				return err // this device was revoked, and its doors are gone
 			}
 			// A KeyPackage was probably used up: look at the stock.
 			d.Stocked = 0
@@ -150,6 +154,10 @@ func (s *step) knock(d *door, payload []byte) error {
 		return s.answered(k.answer)
 	case k.join != nil:
 		return s.asksToJoin(d, k)
+	case k.revoked != nil:
+		return s.learnRevoked(k.revoked)
+	case k.link != nil:
+		return s.linkAnswered(d, k.link)
 	}
 	return nil
 }
@@ -164,6 +172,8 @@ type knock struct {
 	join    *letter.Join
 	rejoin  []byte // letter.Rejoin, not read yet
 	verdict *letter.Verdict
+	revoked [][]byte
+	link    []byte // the answer to a request to be linked, not read yet
 }
 
 // read opens a letter. An error is ours; what is wrong with the letter makes it
@@ -216,6 +226,14 @@ func (s *step) read(d *door, payload []byte) (k knock, err error) {
 			return k, nil
 		}
 		return knock{join: &j, chain: chain}, nil
+	case letter.KindRevoked:
+		var entries [][]byte
+		if wire.Decode(l.Body, &entries) != nil || len(entries) > wire.MaxChain {
+			return k, nil
+		}
+		return knock{revoked: entries}, nil
+	case letter.KindLinkAnswer:
+		return knock{link: l.Body}, nil
 	}
 	return k, nil // a later version's
 }
@@ -256,6 +274,8 @@ type request struct {
 	Decided bool
 	// Beaten: another room of the same direct conversation was preferred.
 	Beaten bool
+	// Declined: that answer is no.
+	Declined bool
 }
 
 // lateAnswer is how long a request that has expired is kept to say so.
@@ -282,6 +302,9 @@ func (s *step) invited(d *door, k knock, id []byte) error {
 	if err != nil {
 		return err
 	}
+	if inv.Account == me.ID {
+		return s.invitedBySibling(me, k, id)
+	}
 	st, ok, err := s.plausible(me, inv)
 	if err != nil || !ok {
 		return err
@@ -290,8 +313,11 @@ func (s *step) invited(d *door, k knock, id []byte) error {
 	if err != nil || p.Blocked {
 		return err
 	}
-	if agrees, err := p.learnChain(k.chain); err != nil || !agrees {
+	if agrees, err := s.learnChain(p, k.chain); err != nil || !agrees {
 		return err // a fork: no first contact (protocol §7)
+	}
+	if live, err := p.live(inv.Device); err != nil || !live {
+		return err // signed by the chain of then: the device was revoked since
 	}
 	s.putPerson(p)
 	now := s.c.now()
@@ -307,6 +333,9 @@ func (s *step) invited(d *door, k knock, id []byte) error {
 		return nil
 	}
 	s.putRequest(&rq)
+	if accept, done, err := s.alreadyDecided(&rq); err != nil || done {
+		return errors.Join(err, s.carryOut(&rq, accept))
+	}
 	cv, err := s.conv(convID(st.ID))
 	if err != nil {
 		return err

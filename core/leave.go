@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"hearth/content"
@@ -97,6 +98,9 @@ func (s *step) hearLeave(r *room, ro *roster.Roster, from roster.Leaf, body []by
 	}
 	if _, account, err := e.Claims(); err != nil || account != from.Account {
 		return false, nil
+	}
+	if mine, err := s.isMe(from.Account); err != nil || mine {
+		return true, errors.Join(err, s.leftWithSibling(r, e))
 	}
 	wait := time.Duration(0)
 	g, err := s.group(r.ID)

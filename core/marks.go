@@ -142,7 +142,7 @@ func (s *step) reached(cv *conversation, me, who wire.AccountID, id content.Mess
 		return err // another's message, or not seen in the log, or before this person came
 	}
 	var lines []uint64
-	err = s.linesBack(cv.ID, n, func(m uint64, h *happening) bool {
+	err = s.linesBack(cv, n, func(m uint64, h *happening) bool {
 		if h.Type != EventMessage || h.Account != me || h.Sender != named.Sender || h.State == StateQueued {
 			return true
 		}
@@ -174,8 +174,13 @@ func (s *step) reached(cv *conversation, me, who wire.AccountID, id content.Mess
 
 // linesBack calls f for the lines of a history that are still there, from n
 // back, until f returns false.
-func (s *step) linesBack(id convID, n uint64, f func(n uint64, h *happening) bool) error {
+func (s *step) linesBack(cv *conversation, n uint64, f func(n uint64, h *happening) bool) error {
+	id := cv.ID
 	for n > 0 {
+		if n <= cv.Base && n > cv.Past {
+			n = cv.Past // nothing lies between (handover.go)
+			continue
+		}
 		first := uint64(1)
 		if n > scanPage {
 			first = n - scanPage + 1

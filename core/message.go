@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"time"
 
 	"hearth/content"
@@ -79,6 +80,8 @@ func (s *step) hear(r *room, cv *conversation, g *mls.Group, staged *mls.Staged)
 		return s.hearAnnouncement(r, cv, from, e.Body)
 	case content.KindCard:
 		return s.hearCard(r, ro, from, e.Body)
+	case content.KindSync:
+		return s.hearSync(cv, from, e.Body)
 	case content.KindLeave:
 		return s.hearLeave(r, ro, from, e.Body)
 	case content.KindReceipt:
@@ -182,6 +185,11 @@ func (s *step) hearMessage(r *room, cv *conversation, ro *roster.Roster, from ro
 	if err != nil || h == nil {
 		return true, err
 	}
+	if own, err := s.isMe(from.Account); err != nil {
+		return true, err
+	} else if own {
+		h.Device = from.Device[:]
+	}
 	if err := s.keepSender(r, cv, ro, from, n, h); err != nil {
 		return true, err
 	}
@@ -252,7 +260,9 @@ func (s *step) keepMessage(cv *conversation, st roster.State, from wire.AccountI
 	if own {
 		h.Room = cv.Room
 		h.State = StateQueued
-	} else {
+	} else if mine, err := s.isMe(from); err != nil {
+		return 0, err
+	} else if !mine {
 		cv.Unread++
 	}
 	if n, err = s.record(cv, h); err != nil {
@@ -297,6 +307,9 @@ func (s *step) hearAnnouncement(r *room, cv *conversation, from roster.Leaf, bod
 	}
 	l.Seat = &a.Seat
 	s.putLeaf(r.ID, from.Index, l)
+	if mine, err := s.isMe(from.Account); err != nil || mine {
+		return true, errors.Join(err, s.hearSibling(cv, from, a.Doors))
+	}
 	if cv.Kind == KindGroup {
 		return true, s.learnFellow(from.Account, a.Doors)
 	}
@@ -315,7 +328,7 @@ func (s *step) learnDoors(account wire.AccountID, doors []address) error {
 	if err != nil {
 		return err
 	}
-	p.Doors = doors
+	p.Doors = mergeDoors(p.Doors, doors)
 	s.putPerson(p)
 	return nil
 }

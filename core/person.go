@@ -43,7 +43,14 @@ func (s *step) person(id wire.AccountID) (*person, error) {
 	return p, err
 }
 
-func (s *step) putPerson(p *person) { s.put(personName(p.Account), p) }
+// putPerson keeps what is known of a person, and tells this account's other
+// devices what it has decided (sync.go).
+func (s *step) putPerson(p *person) {
+	if err := s.sharePerson(p); err != nil {
+		s.failed = err
+	}
+	s.put(personName(p.Account), p)
+}
 
 // chain returns a person's verified chain; nil if none is known.
 func (p *person) chain() (*identity.Chain, error) {
@@ -51,6 +58,16 @@ func (p *person) chain() (*identity.Chain, error) {
 		return nil, nil
 	}
 	return identity.VerifyFor(p.Account, p.Chain)
+}
+
+// live reports whether a device is one of the person's, by all that is known.
+func (p *person) live(id identity.DeviceID) (bool, error) {
+	c, err := p.chain()
+	if err != nil || c == nil {
+		return false, err
+	}
+	d, ok := c.Device(id)
+	return ok && d.Live, nil
 }
 
 // learnChain keeps a chain if it leads further than the one that is known. It

@@ -25,6 +25,9 @@ type plan struct {
 	Roles []roleChange
 	// Evidence lets a member do what its role does not: see roster.
 	Evidence [][]byte
+	// Revoke takes out the leaves of devices that are known to be revoked, as
+	// every other commit of ours does, too.
+	Revoke bool
 	// Renew only makes the leaf's keys new.
 	Renew bool
 	// Traced switches traced posts on or off (protocol §1).

@@ -106,6 +106,7 @@ func (r *reader) setLive(live bool) {
 	if changed {
 		r.c.notify()
 		r.c.wakeRoom(r.id)
+		r.c.wakeDevices(r.id)
 	}
 }
 

@@ -282,7 +282,11 @@ func (s *step) tellVerdict(cv *conversation, st roster.Statement, v letter.Verdi
 		return err
 	}
 	known := false
-	for _, doors := range [][]address{p.Doors, p.Fellow} {
+	own, err := s.siblingDoors()
+	if err != nil {
+		return err
+	}
+	for _, doors := range [][]address{p.Doors, p.Fellow, own} {
 		for _, d := range doors {
 			known = known || d.ID == at.ID && d.Server == at.Server
 		}

@@ -93,7 +93,17 @@ func (c *Client) Accept(ctx context.Context, text string) (Answered, error) {
 	} else if a != nil {
 		return c.letIn(ctx, a, true)
 	}
+	asked, accepted, err := c.ask(ctx, id, true)
+	switch {
+	case err != nil:
+		return Answered{}, err
+	case asked && !accepted:
+		return Answered{ID: text, State: "declined"}, nil // another device was faster
+	}
 	conv, err := c.join(ctx, id)
+	if asked && errors.Is(err, errNoRequest) {
+		return Answered{ID: text, State: "accepted"}, nil // it has joined by itself
+	}
 	if errors.Is(err, errExpired) {
 		return Answered{ID: text, State: "expired"}, nil
 	}
@@ -136,6 +146,15 @@ func (c *Client) Decline(ctx context.Context, text string) (Answered, error) {
 	} else if a != nil {
 		return c.letIn(ctx, a, false)
 	}
+	asked, accepted, err := c.ask(ctx, id, false)
+	switch {
+	case err != nil:
+		return Answered{}, err
+	case asked && accepted:
+		return Answered{ID: text, State: "accepted"}, nil // another device was faster
+	case asked:
+		return Answered{ID: text, State: "declined"}, nil // the leave goes by itself
+	}
 	err = c.step(ctx, func(s *step) error {
 		rq, err := s.request(id)
 		if err != nil {
@@ -144,7 +163,7 @@ func (c *Client) Decline(ctx context.Context, text string) (Answered, error) {
 		if rq == nil {
 			return errNoRequest
 		}
-		return s.decline(rq)
+		return s.decline(rq, nil)
 	})
 	if err != nil {
 		return Answered{}, err
@@ -171,7 +190,17 @@ func (c *Client) acceptFrom(ctx context.Context, from wire.AccountID) (bool, err
 	if err != nil || id == nil {
 		return false, err
 	}
+	asked, accepted, err := c.ask(ctx, id, true)
+	switch {
+	case errors.Is(err, errNoRequest), err == nil && asked && !accepted:
+		return false, nil
+	case err != nil:
+		return false, err
+	}
 	_, err = c.join(ctx, id)
+	if asked && errors.Is(err, errNoRequest) {
+		return true, nil // it has joined by itself
+	}
 	if errors.Is(err, errNoRequest) || errors.Is(err, errExpired) {
 		return false, nil
 	}
@@ -191,6 +220,9 @@ func (c *Client) wakeRequests() {
 					return true, nil
 				}
 				act = func(ctx context.Context) (time.Duration, error) {
+					if rq.Declined {
+						return 0, c.declineAll(ctx, rq)
+					}
 					_, err := c.join(ctx, rq.ID)
 					if errors.Is(err, errNoRequest) || errors.Is(err, errExpired) || code(err) == wire.Denied {
 						err = nil

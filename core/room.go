@@ -105,15 +105,29 @@ func roomName(id wire.RoomID) string { return vault.Name("room", b64(id[:])) }
 
 // room returns a room's record; nil if there is none.
 func (s *step) room(id wire.RoomID) (*room, error) {
+	if r := s.rooms[id]; r != nil {
+		return r, nil
+	}
 	r := new(room)
 	ok, err := s.get(roomName(id), r)
 	if err != nil || !ok {
 		return nil, err
 	}
+	s.keepRoom(r)
 	return r, nil
 }
 
-func (s *step) putRoom(r *room) { s.put(roomName(r.ID), r) }
+func (s *step) keepRoom(r *room) {
+	if s.rooms == nil {
+		s.rooms = make(map[wire.RoomID]*room)
+	}
+	s.rooms[r.ID] = r
+}
+
+func (s *step) putRoom(r *room) {
+	s.keepRoom(r)
+	s.put(roomName(r.ID), r)
+}
 
 // leaf is what a device knows of another member's leaf beyond the group's own
 // state.

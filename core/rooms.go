@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 
 	"hearth/core/roster"
 	"hearth/identity"
@@ -112,7 +113,9 @@ func (s *step) listMember(out *Room, m roster.Member, joined bool) error {
 // reached is given up on at once: what the others hold is read all the same, and
 // unreachable is the answer.
 func (c *Client) CatchUp(ctx context.Context) error {
-	if _, err := c.self(ctx); err != nil {
+	if _, err := c.self(ctx); errors.Is(err, errRevoked) {
+		return nil // there is nothing to catch up with
+	} else if err != nil {
 		return err
 	}
 	tried := map[string]error{} // by server

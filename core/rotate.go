@@ -44,6 +44,9 @@ func (c *Client) rotate(ctx context.Context, id wire.RoomID) error {
 		}
 		d.Classes = append(d.Classes, newDoorClass(forContacts))
 		s.putDoor(d)
+		if err := s.shareDevice(); err != nil {
+			return err
+		}
 		return s.scan("conversation", func(_ string, b []byte) (bool, error) {
 			cv := new(conversation)
 			if err := decodeRecord(b, cv); err != nil {

@@ -272,7 +272,7 @@ func (c *Client) direct(ctx context.Context, p *person, first []byte, link *link
 			return err
 		}
 		known.Contact = true
-		if _, err := known.learnChain(theirs); err != nil {
+		if _, err := s.learnChain(known, theirs); err != nil {
 			return err
 		}
 		s.putPerson(known)

@@ -46,6 +46,11 @@ const (
 	ownDoor                        // one of our doors: its packages and classes
 	joinQueue                      // invitations that were asked for
 	reinviteQueue                  // people to invite later
+	deviceQueue                    // our devices that a room lacks
+	readQueue                      // read marks, on their way to our other devices
+	linkQueue                      // a device of ours that is being linked
+	handQueue                      // history for another device
+	arrivalQueue                   // history from another device
 )
 
 // poke wakes the sender of a queue, or starts it.

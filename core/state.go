@@ -27,6 +27,13 @@ type step struct {
 	over  map[string]change // what the batch holds, to read one's own writes
 	// groups are those that the step changed in memory.
 	groups map[wire.RoomID]bool
+	// convs and rooms are those that were read: within a step there is one of
+	// each, so that no part of it writes over what another has changed.
+	convs map[convID]*conversation
+	rooms map[wire.RoomID]*room
+	// syncing: what a sibling has decided is applied, and not posted again.
+	syncing bool
+	failed  error // of a part that could not return it
 	// after runs once the step is on disk: wake-ups, nothing that can fail.
 	after []func()
 }
@@ -47,6 +54,9 @@ func (c *Client) step(ctx context.Context, f func(*step) error) error {
 	defer c.mu.Unlock()
 	s := &step{c: c, ctx: ctx, batch: c.vault.Batch(), over: make(map[string]change), groups: make(map[wire.RoomID]bool)}
 	err := f(s)
+	if err == nil {
+		err = s.failed
+	}
 	if err == nil {
 		err = c.vault.Commit(ctx, s.batch)
 		if err != nil {

@@ -100,10 +100,31 @@ func (s *step) ownDoors(kind roster.Kind) ([]address, error) {
 	if err != nil || private == nil {
 		return nil, err
 	}
-	if kind == roster.Direct {
-		return []address{private.address(forContacts)}, nil
+	if kind == roster.Self {
+		return []address{private.address(forSiblings)}, nil
 	}
-	return []address{private.address(forFellows)}, nil
+	own := []address{private.address(forContacts)}
+	if kind != roster.Direct {
+		own[0] = private.address(forFellows)
+	}
+	me, err := s.me()
+	if err != nil {
+		return nil, err
+	}
+	siblings, err := s.siblings(me)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range siblings[:min(len(siblings), maxDoors-1)] {
+		at := d.Contact
+		if kind != roster.Direct {
+			at = d.Fellow
+		}
+		if at.Server != "" {
+			own = append(own, at)
+		}
+	}
+	return own, nil
 }
 
 // table is what a joiner is told of those who are there: seats and, in groups,
@@ -133,6 +154,13 @@ func (s *step) table(r *room, ro *roster.Roster, own []address) ([]letter.Place,
 				return nil, err
 			}
 			k.Doors, k.Handle = p.Fellow, p.Handle
+		}
+		if ro.State().Kind == roster.Direct {
+			p, err := s.person(l.Account)
+			if err != nil {
+				return nil, err
+			}
+			k.Doors = p.Doors // for a device of ours that comes
 		}
 		out = append(out, k)
 	}

@@ -64,6 +64,9 @@ func (c *Client) nextInRoom(ctx context.Context, id wire.RoomID) (act action, er
 		if err := s.dueRefresh(r); err != nil {
 			return err
 		}
+		if err := s.dueRevoked(r); err != nil {
+			return err
+		}
 		p, err := s.firstPlan(id)
 		if err != nil {
 			return err
