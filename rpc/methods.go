@@ -39,6 +39,16 @@ var methods = map[string]call{
 	"block":    acting(block),
 	"unblock":  acting(unblock),
 
+	"device.list":     method(deviceList),
+	"device.link":     acting(deviceLink),
+	"device.asked":    method(deviceAsked),
+	"device.confirm":  acting(deviceConfirm),
+	"device.refuse":   acting(deviceRefuse),
+	"device.finish":   method(deviceFinish),
+	"device.join":     method(deviceJoin),
+	"device.progress": method(deviceProgress),
+	"device.revoke":   acting(deviceRevoke),
+
 	"rooms":          method(rooms),
 	"group.new":      acting(groupNew),
 	"group.add":      acting(groupAdd),

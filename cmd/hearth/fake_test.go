@@ -163,6 +163,50 @@ func (h *fakeHome) Rooms(context.Context) ([]core.Room, error) {
 	return []core.Room{{Room: "room", Kind: core.KindDirect, Name: h.handle(), Members: h.members(), Role: "owner", Retention: "30d", Epoch: 3, State: core.RoomOK}}, nil
 }
 
+func (h *fakeHome) device() core.Device {
+	d := core.Device{Device: "dev", Added: h.end()}
+	if !h.bare {
+		d.Name = "phone"
+	}
+	return d
+}
+
+func (h *fakeHome) Devices(context.Context) ([]core.Device, error) {
+	d := h.device()
+	d.Current = true
+	return []core.Device{d}, h.fails
+}
+
+func (h *fakeHome) LinkDevice(context.Context) (core.LinkCode, error) {
+	return core.LinkCode{Code: "hearth-device:http://x#abc", Expires: moment}, h.fails
+}
+
+func (h *fakeHome) LinkAsked(context.Context) (core.LinkRequest, error) {
+	return core.LinkRequest{ID: "dev", Name: h.device().Name, Number: "123 456", Grants: "everything"}, h.fails
+}
+
+func (h *fakeHome) LinkConfirm(context.Context, string) (core.Device, error) {
+	return h.device(), h.fails
+}
+
+func (h *fakeHome) LinkFinish(context.Context, string) (core.Device, error) {
+	return h.device(), h.fails
+}
+
+func (h *fakeHome) LinkRefuse(context.Context, string) error { return h.fails }
+
+func (h *fakeHome) LinkJoin(context.Context, string, string) (core.LinkPending, error) {
+	return core.LinkPending{Account: "acc", Device: "dev", Number: "123 456"}, h.fails
+}
+
+func (h *fakeHome) LinkProgress(context.Context, core.LinkStatus) (core.LinkStatus, error) {
+	return core.LinkStatus{Handle: h.handle(), Account: "acc", Device: "dev", State: core.LinkReady, Rooms: 2, Of: 2, Items: 9}, h.fails
+}
+
+func (h *fakeHome) RevokeDevice(context.Context, string) (core.Device, error) {
+	return h.device(), h.fails
+}
+
 func (h *fakeHome) GroupNew(_ context.Context, name string, who []string) (core.Group, error) {
 	return core.Group{Room: "room", Name: name, Members: h.members(), Skipped: []core.Skipped{{Handle: "eve", Code: "not_found"}}}, h.fails
 }

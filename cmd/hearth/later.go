@@ -14,7 +14,6 @@ var later = []struct{ name, short string }{
 	{"report", "show messages to a moderator"},
 	{"story", "share something for a day"},
 	{"search", "find words in what you still have"},
-	{"device", "link and remove your devices"},
 	{"standing", "how the house sees your account"},
 	{"audit", "see every byte held about you"},
 	{"doctor", "check this device and its house"},

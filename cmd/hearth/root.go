@@ -118,7 +118,7 @@ func (a *app) commands() []*cobra.Command {
 		a.inviteCommand(), a.contactCommand(),
 		a.sendCommand(), a.recvCommand(), a.historyCommand(),
 		a.requestsCommand(), a.acceptCommand(), a.declineCommand(), a.blockCommand(), a.unblockCommand(),
-		a.roomsCommand(), a.groupCommand(),
+		a.roomsCommand(), a.groupCommand(), a.deviceCommand(),
 		a.backupCommand(), a.exportCommand(), a.accountCommand(),
 		a.lockCommand(), a.unlockCommand(), a.passphraseCommand(),
 		a.daemonCommand(), a.rpcCommand(),
