@@ -93,16 +93,22 @@ func TestAnUploadGoesOnWhereItBroke(t *testing.T) {
 		u.Offset = n
 		break
 	}
+	// What broke off may still be on its way into the file.
+	upload := func() (n int64, err error) {
+		for busy := true; busy; busy = errors.Is(err, wire.ErrStale) && n == 0 {
+			n, err = blobs.Upload(t.Context(), at, u, bytes.NewReader(body[u.Offset:]))
+		}
+		return n, err
+	}
 	u.Offset -= 1000
-	if n, err := blobs.Upload(t.Context(), at, u, bytes.NewReader(body[u.Offset:])); !errors.Is(err, wire.ErrStale) || n < u.Offset+1000 {
+	if n, err := upload(); !errors.Is(err, wire.ErrStale) || n < u.Offset+1000 {
 		t.Errorf("from another place: %d, %v", n, err)
 	}
 	u.Offset += 1000
-	n, err := blobs.Upload(t.Context(), at, u, bytes.NewReader(body[u.Offset:]))
+	n, err := upload()
 	if errors.Is(err, wire.ErrStale) && n > u.Offset {
-		// More of what broke off had been on its way.
 		u.Offset = n
-		n, err = blobs.Upload(t.Context(), at, u, bytes.NewReader(body[u.Offset:]))
+		n, err = upload()
 	}
 	if err != nil || n != int64(len(body)) {
 		t.Fatalf("the rest: %d, %v", n, err)
