@@ -93,8 +93,10 @@ func newStory(t *testing.T, f *vaulttest.Faults, name string) *story {
 	st.me = w.home(name)
 	st.me.disk, st.me.key = f.Disk(st.disk), f.Key(st.key)
 	t.Cleanup(func() { // behind the client's end, which is a step too
-		if f.At != 0 && !f.Failed() {
-			t.Errorf("step %d was not reached: the story went another way than when its steps were counted", f.At)
+		// Whether two connections' records share a step depends on who comes first,
+		// so a story's length varies by a step or two; its last ones may be missing.
+		if f.At != 0 && !f.Failed() && f.Steps() < f.At-2 {
+			t.Errorf("step %d was not reached but %d: the story went another way than when its steps were counted", f.At, f.Steps())
 		}
 	})
 	return st
