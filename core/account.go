@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/core/roster"
 	"hearth/core/vault"
 	"hearth/identity"
@@ -140,18 +141,18 @@ func (c *Client) Register(ctx context.Context, o RegisterOptions) (Registered, e
 	}
 	c.registering.Lock()
 	defer c.registering.Unlock()
-	accounts := c.net.lane(o.Server, forAccounts)
-	session, err := accounts.session(ctx, true)
+	accounts := c.net.To(o.Server, lane.Accounts)
+	session, err := accounts.Now(ctx)
 	if err != nil {
 		return zero, err
 	}
-	hello := session.welcome
+	hello := session.Welcome()
 	a, err := c.beginRegistration(ctx, o, hello)
 	if err != nil {
 		return zero, err
 	}
 	if a.Stage == stageKeys {
-		err := accounts.do(ctx, wire.OpAccountCreate, wire.AccountCreate{Entry: a.Chain[0], Name: o.Name, Invite: o.Invite}, nil)
+		err := accounts.Do(ctx, wire.OpAccountCreate, wire.AccountCreate{Entry: a.Chain[0], Name: o.Name, Invite: o.Invite}, nil)
 		if err != nil {
 			var we *wire.Error
 			if errors.As(err, &we) && we.Code != wire.Unreachable && we.Code != wire.Internal {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/core/roster"
 	"hearth/core/vault"
 	"hearth/identity"
@@ -40,7 +41,7 @@ type Client struct {
 	cfg   Config
 	vault *vault.Vault
 	crew  *crew
-	net   *network
+	net   *lane.Network
 	// opened is when the home was opened, by the clock that connections use.
 	opened time.Time
 
@@ -130,7 +131,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		saving:  make(oneAtATime, 1),
 		ending:  make(oneAtATime, 1),
 	}
-	c.net = newNetwork(cfg.Dial, c.crew)
+	c.net = lane.New(cfg.Dial, c.crew.spawn)
 	if err := c.sweep(ctx); err != nil {
 		v.Close()
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/core/roster"
 	"hearth/core/vault"
 	"hearth/identity"
@@ -251,12 +252,12 @@ func (s *step) apply(r *room, ro *roster.Roster, p *plan) (after roster.State, o
 func (c *Client) sendFounding(r *room, sg *saga) action {
 	seats := append([]wire.NewSeat{r.Seat.wire(false)}, sg.Add...)
 	return func(ctx context.Context) (time.Duration, error) {
-		s, err := c.net.lane(r.Server, forSeats).up(ctx)
+		s, err := c.net.To(r.Server, lane.Seats).Up(ctx)
 		if err != nil {
 			return 0, err
 		}
 		var a wire.Appended
-		err = s.call(ctx, wire.OpRoomCreate, wire.RoomCreate{Room: r.ID, TokenHash: sg.NewHash, Payload: sg.Message, Seats: seats}, &a)
+		err = s.Call(ctx, wire.OpRoomCreate, wire.RoomCreate{Room: r.ID, TokenHash: sg.NewHash, Payload: sg.Message, Seats: seats}, &a)
 		if err != nil {
 			return 0, err
 		}

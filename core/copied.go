@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/core/letter"
 	"hearth/core/roster"
 	"hearth/core/vault"
@@ -207,7 +208,7 @@ func (c *Client) addCopy(ctx context.Context, me *account, k *copied) error {
 				return nil
 			})
 		}
-		err = c.net.lane(me.Server, forAccounts).do(ctx, wire.OpAccountAppend,
+		err = c.net.To(me.Server, lane.Accounts).Do(ctx, wire.OpAccountAppend,
 			wire.AccountAppend{Account: me.ID, Head: wire.SecretHash(chain.Head()), Entry: entry}, nil)
 		if err != nil {
 			return err // stale too: the next look reads the chain anew
@@ -231,7 +232,7 @@ func (c *Client) addCopy(ctx context.Context, me *account, k *copied) error {
 // shows none, as for accounts without a name, or another one, changes nothing.
 func (c *Client) newestOwnChain(ctx context.Context, me *account, known *identity.Chain) (*identity.Chain, error) {
 	var rec wire.AccountRecord
-	err := c.net.lane(me.Server, forAccounts).do(ctx, wire.OpAccountGet, wire.AccountGet{Account: &me.ID}, &rec)
+	err := c.net.To(me.Server, lane.Accounts).Do(ctx, wire.OpAccountGet, wire.AccountGet{Account: &me.ID}, &rec)
 	if code(err) == wire.NotFound {
 		return known, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/core/vault"
 	"hearth/wire"
 )
@@ -51,7 +52,7 @@ func (c *Client) handOver(d *delivery) action {
 				return 0, err
 			}
 			if id != d.BlobID {
-				return 0, notHearth(nil)
+				return 0, lane.NotHearth()
 			}
 		}
 		return 0, c.step(ctx, func(s *step) error {

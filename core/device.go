@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/core/letter"
 	"hearth/core/roster"
 	"hearth/core/vault"
@@ -383,8 +384,8 @@ func (c *Client) appendChain(ctx context.Context, make func(*step, *account, *id
 		if err != nil || entry == nil {
 			return err
 		}
-		lane := c.net.lane(me.Server, forAccounts)
-		err = lane.do(ctx, wire.OpAccountAppend, wire.AccountAppend{Account: me.ID, Head: wire.SecretHash(chain.Head()), Entry: entry}, nil)
+		accounts := c.net.To(me.Server, lane.Accounts)
+		err = accounts.Do(ctx, wire.OpAccountAppend, wire.AccountAppend{Account: me.ID, Head: wire.SecretHash(chain.Head()), Entry: entry}, nil)
 		next := chain
 		switch {
 		case err == nil:
@@ -417,7 +418,7 @@ func (c *Client) fetchChain(ctx context.Context, me *account) (*identity.Chain, 
 		return nil, err
 	}
 	var rec wire.AccountRecord
-	err = c.net.lane(me.Server, forAccounts).do(ctx, wire.OpAccountGet, wire.AccountGet{Account: &me.ID}, &rec)
+	err = c.net.To(me.Server, lane.Accounts).Do(ctx, wire.OpAccountGet, wire.AccountGet{Account: &me.ID}, &rec)
 	if code(err) == wire.NotFound {
 		return known, nil // an account without a name is shown to nobody
 	}

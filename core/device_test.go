@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/wire"
 )
 
@@ -225,13 +226,13 @@ func TestARevokedDeviceIsOutEverywhere(t *testing.T) {
 			}
 		}
 		// The server opens its seat no further than its removal.
-		s, err := phone.c.net.lane(testServer, forSeats).session(phone.ctx(), true)
+		s, err := phone.c.net.To(testServer, lane.Seats).Now(phone.ctx())
 		if err != nil {
 			t.Fatal(err)
 		}
-		h, _ := s.subscribe(8)
+		h, _ := s.Subscribe(8)
 		var o wire.SeatOpened
-		err = s.call(phone.ctx(), wire.OpSeatOpen, wire.SeatOpen{Handle: h, Room: at, Seat: id, Secret: secret, Credit: 1}, &o)
+		err = s.Call(phone.ctx(), wire.OpSeatOpen, wire.SeatOpen{Handle: h, Room: at, Seat: id, Secret: secret, Credit: 1}, &o)
 		in, _ := phone.c.Inside(room)
 		if err == nil && o.Head > in.Commit {
 			t.Errorf("the seat of a revoked device opens to %d; its removal is %d", o.Head, in.Commit)

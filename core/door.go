@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/core/vault"
 	"hearth/identity"
 	"hearth/mls"
@@ -211,7 +212,7 @@ func (c *Client) openDoor(ctx context.Context, d *door) error {
 	for _, k := range d.Classes {
 		classes = append(classes, k.wire())
 	}
-	err := c.net.lane(d.Server, forSeats).do(ctx, wire.OpDoorCreate,
+	err := c.net.To(d.Server, lane.Seats).Do(ctx, wire.OpDoorCreate,
 		wire.DoorCreate{Door: d.ID, Seat: d.Seat.wire(false), Classes: classes}, nil)
 	if err != nil {
 		return err
@@ -227,13 +228,13 @@ func (c *Client) showDoor(ctx context.Context, a *account, d *door) error {
 		return err
 	}
 	at := d.address(forStrangers)
-	s, err := c.net.lane(a.Server, forAccounts).session(ctx, true)
+	s, err := c.net.To(a.Server, lane.Accounts).Now(ctx)
 	if err != nil {
 		return err
 	}
 	knock := wire.AccountKnock{Account: a.ID, Knock: &wire.Knock{Door: at.ID, Key: at.Key, Sealing: at.Sealing}}
-	key.SignKnock(s.welcome.Challenge, &knock)
-	if err := s.call(ctx, wire.OpAccountKnock, knock, nil); err != nil {
+	key.SignKnock(s.Welcome().Challenge, &knock)
+	if err := s.Call(ctx, wire.OpAccountKnock, knock, nil); err != nil {
 		return unreachableUnlessSaid(ctx, err)
 	}
 	return c.step(ctx, func(s *step) error {
@@ -252,7 +253,7 @@ func unreachableUnlessSaid(ctx context.Context, err error) error {
 	if ctx.Err() != nil || errors.As(err, &we) {
 		return err
 	}
-	return unreachable(err)
+	return lane.Unreachable(err)
 }
 
 // startDoors reads the doors.
@@ -348,7 +349,10 @@ func (c *Client) stock(ctx context.Context, id wire.RoomID, now bool) error {
 	}); err != nil || d == nil {
 		return err
 	}
-	lane := c.net.lane(d.Server, forSeats)
+	connect := c.net.To(d.Server, lane.Seats).Up
+	if now {
+		connect = c.net.To(d.Server, lane.Seats).Now
+	}
 	set := wire.DoorSet{Door: d.ID, Seat: d.Seat.ID, Secret: d.Seat.Secret}
 	for _, k := range d.Classes {
 		set.Put = append(set.Put, k.wire())
@@ -356,12 +360,12 @@ func (c *Client) stock(ctx context.Context, id wire.RoomID, now bool) error {
 	if d.Synced {
 		set.Put = nil
 	}
-	session, err := lane.session(ctx, now)
+	session, err := connect(ctx)
 	if err != nil {
 		return err
 	}
 	var st wire.DoorState
-	if err := session.call(ctx, wire.OpDoorSet, set, &st); err != nil {
+	if err := session.Call(ctx, wire.OpDoorSet, set, &st); err != nil {
 		return unreachableUnlessSaid(ctx, err)
 	}
 	n := stockOf - min(int(st.Packages), stockOf)
@@ -376,7 +380,7 @@ func (c *Client) stock(ctx context.Context, id wire.RoomID, now bool) error {
 			return err
 		}
 		set.Put, set.Add = nil, add
-		if err := session.call(ctx, wire.OpDoorSet, set, &st); err != nil {
+		if err := session.Call(ctx, wire.OpDoorSet, set, &st); err != nil {
 			return unreachableUnlessSaid(ctx, err)
 		}
 	}

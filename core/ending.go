@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hearth/content"
+	"hearth/core/lane"
 	"hearth/core/vault"
 	"hearth/wire"
 )
@@ -201,7 +202,7 @@ func (c *Client) closeChain(ctx context.Context, me *account) error {
 		if err != nil {
 			return err
 		}
-		err = c.net.lane(me.Server, forAccounts).do(ctx, wire.OpAccountAppend, wire.AccountAppend{Account: me.ID, Head: wire.SecretHash(chain.Head()), Entry: entry}, nil)
+		err = c.net.To(me.Server, lane.Accounts).Do(ctx, wire.OpAccountAppend, wire.AccountAppend{Account: me.ID, Head: wire.SecretHash(chain.Head()), Entry: entry}, nil)
 		if err == nil || !errors.Is(err, wire.ErrStale) || try == 3 {
 			return err
 		}
@@ -239,7 +240,7 @@ func (c *Client) emptyDoors(ctx context.Context) error {
 		for _, k := range d.Classes {
 			set.Drop = append(set.Drop, k.ID)
 		}
-		err := c.net.lane(d.Server, forSeats).do(ctx, wire.OpDoorSet, set, new(wire.DoorState))
+		err := c.net.To(d.Server, lane.Seats).Do(ctx, wire.OpDoorSet, set, new(wire.DoorState))
 		if c := code(err); err != nil && c != wire.Denied && c != wire.Gone {
 			return err
 		}

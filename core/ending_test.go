@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/identity"
 	"hearth/wire"
 )
@@ -55,7 +56,7 @@ func closed(t *testing.T, by *home, account string) bool {
 		t.Fatal(err)
 	}
 	var rec wire.AccountRecord
-	if err := by.c.net.lane(testServer, forAccounts).do(by.ctx(), wire.OpAccountGet, wire.AccountGet{Account: &id}, &rec); err != nil {
+	if err := by.c.net.To(testServer, lane.Accounts).Do(by.ctx(), wire.OpAccountGet, wire.AccountGet{Account: &id}, &rec); err != nil {
 		t.Fatal(err)
 	}
 	chain, err := identity.VerifyFor(id, rec.Chain)

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"hearth/core/lane"
 	"hearth/core/letter"
 	"hearth/core/vault"
 	"hearth/identity"
@@ -119,7 +120,7 @@ func (c *Client) findByAccount(ctx context.Context, id wire.AccountID) (*person,
 // lookUp asks a directory and keeps what it says, once it is proven.
 func (c *Client) lookUp(ctx context.Context, server, domain string, get wire.AccountGet) (*person, error) {
 	var rec wire.AccountRecord
-	if err := c.net.lane(server, forAccounts).do(ctx, wire.OpAccountGet, get, &rec); err != nil {
+	if err := c.net.To(server, lane.Accounts).Do(ctx, wire.OpAccountGet, get, &rec); err != nil {
 		if code(err) == wire.NotFound {
 			return nil, errNobody
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 
+	"hearth/core/lane"
 	"hearth/core/roster"
 	"hearth/identity"
 	"hearth/mls"
@@ -89,11 +90,11 @@ func limits() mls.Limits {
 
 // region returns the storage region in which a server creates things.
 func (c *Client) region(ctx context.Context, server string) (wire.Region, error) {
-	s, err := c.net.lane(server, forSeats).session(ctx, true)
+	s, err := c.net.To(server, lane.Seats).Now(ctx)
 	if err != nil {
 		return 0, err
 	}
-	return s.welcome.Region, nil
+	return s.Welcome().Region, nil
 }
 
 // linkUse says that a person is reached through a link.
@@ -149,7 +150,7 @@ func (c *Client) claim(ctx context.Context, p *person, link *linkUse) ([]invitee
 // of the person's account, by the chain and not by the door's word.
 func (c *Client) claimAt(ctx context.Context, p *person, at address) (inv invitee, device identity.DeviceID, err error) {
 	var got wire.DoorClaimed
-	if err := c.net.lane(at.Server, forPosts).do(ctx, wire.OpDoorClaim, wire.DoorClaim{Door: at.ID, Key: at.Key}, &got); err != nil {
+	if err := c.net.To(at.Server, lane.Posts).Do(ctx, wire.OpDoorClaim, wire.DoorClaim{Door: at.ID, Key: at.Key}, &got); err != nil {
 		return inv, device, err
 	}
 	b, entries, err := openPackage(at, got.Sealed)

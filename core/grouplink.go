@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/core/letter"
 	"hearth/core/roster"
 	"hearth/core/vault"
@@ -210,7 +211,7 @@ func (c *Client) GroupJoin(ctx context.Context, link, text string) (Joined, erro
 func (c *Client) handIn(ctx context.Context, waiting []parcel) error {
 	var over, later int
 	for _, p := range waiting {
-		err := c.net.lane(p.To.Server, forPosts).do(ctx, wire.OpDoorPost,
+		err := c.net.To(p.To.Server, lane.Posts).Do(ctx, wire.OpDoorPost,
 			wire.DoorPost{Door: p.To.ID, Key: p.To.Key, Payload: p.Payload, TTL: ttlLeft(p.Until, c.now())}, new(wire.Appended))
 		switch code(err) {
 		case wire.Denied, wire.Full, wire.Gone:

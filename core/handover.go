@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hearth/core/archive"
+	"hearth/core/lane"
 	"hearth/core/vault"
 	"hearth/identity"
 	"hearth/wire"
@@ -227,7 +228,7 @@ func (c *Client) handHistory(ctx context.Context, h *handover, todo []convID, mo
 		want := wire.BlobIDOf(r.ID.Region(), b)
 		id, err := c.cfg.Blobs.Put(ctx, r.Server, r.ID, token, archiveLife, b)
 		if err == nil && id != want {
-			err = notHearth(nil)
+			err = lane.NotHearth()
 		}
 		out.Chunks = append(out.Chunks, want)
 		return err

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/identity"
 	"hearth/mls"
 	"hearth/wire"
@@ -218,7 +219,7 @@ func TestMemberCommitsWithoutRight(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := bob.c.net.lane(testServer, forSeats).do(bob.ctx(), wire.OpRoomCommit, req, new(wire.Appended)); err != nil {
+		if err := bob.c.net.To(testServer, lane.Seats).Do(bob.ctx(), wire.OpRoomCommit, req, new(wire.Appended)); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -293,7 +294,7 @@ func TestWelcomeTwice(t *testing.T) {
 		for range 2 {
 			k := knocks[0]
 			// Another entry with the same letter: the server's ids cannot tell.
-			if err := alice.c.net.lane(testServer, forPosts).do(alice.ctx(), wire.OpDoorPost, k, new(wire.Appended)); err != nil {
+			if err := alice.c.net.To(testServer, lane.Posts).Do(alice.ctx(), wire.OpDoorPost, k, new(wire.Appended)); err != nil {
 				t.Logf("posted again: %v", err)
 			}
 		}

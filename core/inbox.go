@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"hearth/content"
+	"hearth/core/lane"
 	"hearth/mls"
 	"hearth/wire"
 )
@@ -79,7 +80,7 @@ func (l *roomLog) opened(ctx context.Context, which int, o wire.SeatOpened) (boo
 		return nil
 	})
 	if err == nil && restored {
-		err = errSessionEnded // opened again it is read from the restored head
+		err = lane.ErrEnded // opened again it is read from the restored head
 	}
 	return true, err
 }

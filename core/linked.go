@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/core/letter"
 	"hearth/identity"
 	"hearth/wire"
@@ -71,11 +72,11 @@ func (c *Client) LinkJoin(ctx context.Context, text, name string) (LinkPending, 
 	}
 	c.registering.Lock()
 	defer c.registering.Unlock()
-	session, err := c.net.lane(link.Server, forSeats).session(ctx, true)
+	session, err := c.net.To(link.Server, lane.Seats).Now(ctx)
 	if err != nil {
 		return LinkPending{}, err
 	}
-	a, d, err := c.beginLinkee(ctx, link, name, session.welcome.Region)
+	a, d, err := c.beginLinkee(ctx, link, name, session.Welcome().Region)
 	if err != nil {
 		return LinkPending{}, err
 	}
@@ -87,7 +88,7 @@ func (c *Client) LinkJoin(ctx context.Context, text, name string) (LinkPending, 
 	c.startLinkee(ctx)
 	if !a.Posted {
 		at := link.At()
-		err := c.net.lane(at.Server, forPosts).do(ctx, wire.OpDoorPost,
+		err := c.net.To(at.Server, lane.Posts).Do(ctx, wire.OpDoorPost,
 			wire.DoorPost{Door: at.ID, Key: at.Key, Payload: a.Payload, TTL: wire.Seconds(linkLife)}, new(wire.Appended))
 		switch code(err) {
 		case wire.Denied, wire.Full, wire.Gone:
@@ -279,12 +280,12 @@ func (c *Client) wakeLinked() {
 
 // ready fills the doors of a device that was linked. Every part may be repeated.
 func (c *Client) ready(ctx context.Context, me *account) error {
-	s, err := c.net.lane(me.Server, forAccounts).up(ctx)
+	s, err := c.net.To(me.Server, lane.Accounts).Up(ctx)
 	if err != nil {
 		return err
 	}
-	me.Domain = s.welcome.Domain
-	if err := c.makeDoors(ctx, me, s.welcome.Region); err != nil {
+	me.Domain = s.Welcome().Domain
+	if err := c.makeDoors(ctx, me, s.Welcome().Region); err != nil {
 		return err
 	}
 	err = c.step(ctx, func(s *step) error {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/core/letter"
 	"hearth/identity"
 	"hearth/wire"
@@ -104,7 +105,7 @@ func (c *Client) LinkDevice(ctx context.Context) (LinkCode, error) {
 	code := l.code(me.ID)
 	class := newDoorClass(forStrangers)
 	class.Key, class.Uses, class.Until = code.At().Key, 1, l.Until
-	err = c.net.lane(me.Server, forSeats).do(ctx, wire.OpDoorCreate,
+	err = c.net.To(me.Server, lane.Seats).Do(ctx, wire.OpDoorCreate,
 		wire.DoorCreate{Door: l.Door, Seat: l.Seat.wire(false), Classes: []wire.DoorClass{class.wire()}}, nil)
 	if err != nil {
 		return LinkCode{}, err

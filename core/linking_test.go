@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/core/letter"
 	"hearth/identity"
 	"hearth/wire"
@@ -31,7 +32,7 @@ func askWith(t *testing.T, h *home, code string) (id string, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = h.c.net.lane(testServer, forPosts).do(h.ctx(), wire.OpDoorPost,
+	err = h.c.net.To(testServer, lane.Posts).Do(h.ctx(), wire.OpDoorPost,
 		wire.DoorPost{Door: l.Door, Key: l.At().Key, Payload: payload, TTL: 600}, new(wire.Appended))
 	return key.ID().String(), err
 }

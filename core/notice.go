@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/core/letter"
 	"hearth/core/roster"
 	"hearth/core/vault"
@@ -229,14 +230,14 @@ func (c *Client) sendNotice(r *room, n *unposted) action {
 	req := wire.RoomNotice{Room: r.ID, Seat: r.Seat.ID, SeatSecret: r.Seat.Secret, Payload: n.Sealed}
 	old := r.Old
 	return func(ctx context.Context) (time.Duration, error) {
-		s, err := c.net.lane(r.Server, forSeats).up(ctx)
+		s, err := c.net.To(r.Server, lane.Seats).Up(ctx)
 		if err != nil {
 			return 0, err
 		}
-		err = s.call(ctx, wire.OpRoomNotice, req, new(wire.Appended))
+		err = s.Call(ctx, wire.OpRoomNotice, req, new(wire.Appended))
 		if code(err) == wire.Denied && old != nil {
 			req.Seat, req.SeatSecret = old.ID, old.Secret
-			err = s.call(ctx, wire.OpRoomNotice, req, new(wire.Appended))
+			err = s.Call(ctx, wire.OpRoomNotice, req, new(wire.Appended))
 		}
 		switch code(err) {
 		case wire.Denied, wire.Gone, wire.BadInput:

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/core/letter"
 	"hearth/wire"
 )
@@ -103,7 +104,7 @@ func TestNoticesAreOfLeaves(t *testing.T) {
 		}
 		post := func(payload []byte) {
 			t.Helper()
-			err := alice.c.net.lane(testServer, forSeats).do(alice.ctx(), wire.OpRoomNotice,
+			err := alice.c.net.To(testServer, lane.Seats).Do(alice.ctx(), wire.OpRoomNotice,
 				wire.RoomNotice{Room: in.Room, Seat: in.Seat, SeatSecret: in.Secret, Payload: payload}, new(wire.Appended))
 			if err != nil {
 				t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/wire"
 )
 
@@ -32,7 +33,7 @@ func (c *Client) wakeParcels(id wire.RoomID) {
 // sendParcel posts one parcel to a door.
 func (c *Client) sendParcel(name string, p parcel) action {
 	return func(ctx context.Context) (time.Duration, error) {
-		s, err := c.net.lane(p.To.Server, forPosts).up(ctx)
+		s, err := c.net.To(p.To.Server, lane.Posts).Up(ctx)
 		if err != nil {
 			return 0, err
 		}
@@ -40,7 +41,7 @@ func (c *Client) sendParcel(name string, p parcel) action {
 		if ttl == 0 {
 			return 0, nil
 		}
-		err = s.call(ctx, wire.OpDoorPost, wire.DoorPost{Door: p.To.ID, Key: p.To.Key, Payload: p.Payload, TTL: ttl}, new(wire.Appended))
+		err = s.Call(ctx, wire.OpDoorPost, wire.DoorPost{Door: p.To.ID, Key: p.To.Key, Payload: p.Payload, TTL: ttl}, new(wire.Appended))
 		switch code(err) {
 		case wire.Denied, wire.Gone, wire.BadInput:
 			// The key was rotated or the door is gone: it will not come back.

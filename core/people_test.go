@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/wire"
 )
 
@@ -286,7 +287,7 @@ func TestABlockChangesTheContactsKey(t *testing.T) {
 				at = p.Doors[0]
 				return err
 			})
-			return h.c.net.lane(at.Server, forPosts).do(h.ctx(), wire.OpDoorClaim, wire.DoorClaim{Door: at.ID, Key: at.Key}, new(wire.DoorClaimed))
+			return h.c.net.To(at.Server, lane.Posts).Do(h.ctx(), wire.OpDoorClaim, wire.DoorClaim{Door: at.ID, Key: at.Key}, new(wire.DoorClaimed))
 		}
 		time.Sleep(8 * 24 * time.Hour)
 		synctest.Wait()

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/wire"
 )
 
@@ -64,7 +65,7 @@ var errEnough = errors.New("nothing more to read here")
 
 // run reads until there is nothing more to read.
 func (r *reader) run(ctx context.Context) {
-	backoff := backoffFirst
+	backoff := lane.BackoffFirst
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := r.session(ctx)
@@ -72,10 +73,10 @@ func (r *reader) run(ctx context.Context) {
 		if errors.Is(err, errEnough) {
 			break
 		}
-		if time.Since(began) > backoffMax {
-			backoff = backoffFirst
+		if time.Since(began) > lane.BackoffMax {
+			backoff = lane.BackoffFirst
 		}
-		again := errors.Is(err, errClosed) && time.Since(began) > backoffFirst || errors.Is(err, errSessionEnded)
+		again := errors.Is(err, errClosed) && time.Since(began) > lane.BackoffFirst || errors.Is(err, lane.ErrEnded)
 		if !again {
 			// The lane waits for a lost connection; this is for a disk that
 			// fails, or a server that misbehaves.
@@ -84,7 +85,7 @@ func (r *reader) run(ctx context.Context) {
 			case <-time.After(backoff/2 + rand.N(backoff)):
 			case <-ctx.Done():
 			}
-			backoff = min(2*backoff, backoffMax)
+			backoff = min(2*backoff, lane.BackoffMax)
 			if r.isRefused() {
 				backoff = refusedWait
 			}
@@ -130,24 +131,24 @@ func (r *reader) setRefused() {
 
 // session opens the seat on a living connection and reads it until it closes.
 func (r *reader) session(ctx context.Context) error {
-	s, err := r.c.net.lane(r.server, forSeats).up(ctx)
+	s, err := r.c.net.To(r.server, lane.Seats).Up(ctx)
 	if err != nil {
 		return err
 	}
-	handle, queue := s.subscribe(credit)
-	defer s.unsubscribe(handle)
+	handle, queue := s.Subscribe(credit)
+	defer s.Unsubscribe(handle)
 	read, acked, err := r.open(ctx, s, handle)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if ctx.Err() != nil {
-			s.tell(context.WithoutCancel(ctx), wire.OpSeatClose, wire.SeatClose{Handle: handle})
+			s.Tell(context.WithoutCancel(ctx), wire.OpSeatClose, wire.SeatClose{Handle: handle})
 		}
 	}()
 	spent := uint32(0)
 	for {
-		var p pushed
+		var p lane.Event
 		select {
 		case p = <-queue:
 		default:
@@ -157,54 +158,54 @@ func (r *reader) session(ctx context.Context) error {
 			}
 			select {
 			case p = <-queue:
-			case <-s.done:
-				return errSessionEnded
+			case <-s.Done():
+				return lane.ErrEnded
 			case <-ctx.Done():
 				return ctx.Err()
 			}
 		}
 		switch {
-		case p.entry != nil:
-			if p.entry.Kind == wire.KindEphemeral {
+		case p.Entry != nil:
+			if p.Entry.Kind == wire.KindEphemeral {
 				spent++
-				if err := r.log.entry(ctx, p.entry); err != nil {
+				if err := r.log.entry(ctx, p.Entry); err != nil {
 					return err
 				}
 				break
 			}
 			spent++
-			if p.entry.Number <= read {
+			if p.Entry.Number <= read {
 				break // a repetition: it had its effects
 			}
-			if p.entry.Number != read+1 {
-				if err := r.missing(ctx, read, p.entry.Number-1); err != nil {
+			if p.Entry.Number != read+1 {
+				if err := r.missing(ctx, read, p.Entry.Number-1); err != nil {
 					return err
 				}
 			}
-			if err := r.log.entry(ctx, p.entry); err != nil {
+			if err := r.log.entry(ctx, p.Entry); err != nil {
 				return err
 			}
-			read = p.entry.Number
-		case p.hole != nil:
-			if p.hole.From != read+1 || p.hole.To < p.hole.From {
+			read = p.Entry.Number
+		case p.Hole != nil:
+			if p.Hole.From != read+1 || p.Hole.To < p.Hole.From {
 				return errMisled
 			}
-			if err := r.log.hole(ctx, p.hole); err != nil {
+			if err := r.log.hole(ctx, p.Hole); err != nil {
 				return err
 			}
-			read = p.hole.To
-		case p.live != nil:
-			if p.live.Head > read {
-				if err := r.missing(ctx, read, p.live.Head); err != nil {
+			read = p.Hole.To
+		case p.Live != nil:
+			if p.Live.Head > read {
+				if err := r.missing(ctx, read, p.Live.Head); err != nil {
 					return err
 				}
-				read = p.live.Head
+				read = p.Live.Head
 			}
 			if err := r.ack(ctx, s, handle, &acked, read); err != nil {
 				return err
 			}
 			r.setLive(true)
-		case p.closed != nil:
+		case p.Closed != nil:
 			// Renamed, opened elsewhere, or gone: opening again tells.
 			return errClosed
 		}
@@ -214,7 +215,7 @@ func (r *reader) session(ctx context.Context) error {
 			}
 		}
 		if spent >= credit/2 {
-			if err := s.tell(ctx, wire.OpSeatCredit, wire.SeatCredit{Handle: handle, More: spent}); err != nil {
+			if err := s.Tell(ctx, wire.OpSeatCredit, wire.SeatCredit{Handle: handle, More: spent}); err != nil {
 				return err
 			}
 			spent = 0
@@ -236,7 +237,7 @@ func (r *reader) missing(ctx context.Context, read, to wire.Number) error {
 }
 
 // open opens the seat, the newest first.
-func (r *reader) open(ctx context.Context, s *session, handle uint32) (read, cursor wire.Number, err error) {
+func (r *reader) open(ctx context.Context, s *lane.Session, handle uint32) (read, cursor wire.Number, err error) {
 	var seats []seat
 	var token wire.Secret
 	err = r.c.look(ctx, func(st *step) (err error) {
@@ -252,7 +253,7 @@ func (r *reader) open(ctx context.Context, s *session, handle uint32) (read, cur
 	code := wire.Denied
 	for i, seat := range seats {
 		var o wire.SeatOpened
-		err := s.call(ctx, wire.OpSeatOpen, wire.SeatOpen{
+		err := s.Call(ctx, wire.OpSeatOpen, wire.SeatOpen{
 			Handle: handle, Room: r.id, Seat: seat.ID, Secret: seat.Secret,
 			Token: token, After: read, Credit: credit,
 		}, &o)
@@ -289,7 +290,7 @@ func (r *reader) open(ctx context.Context, s *session, handle uint32) (read, cur
 var errClosed = errors.New("the seat was closed")
 
 // ack says that everything through read is saved.
-func (r *reader) ack(ctx context.Context, s *session, handle uint32, acked *wire.Number, read wire.Number) error {
+func (r *reader) ack(ctx context.Context, s *lane.Session, handle uint32, acked *wire.Number, read wire.Number) error {
 	if read <= *acked {
 		return nil
 	}
@@ -304,7 +305,7 @@ func (r *reader) ack(ctx context.Context, s *session, handle uint32, acked *wire
 	if err != nil {
 		return err
 	}
-	if err := s.tell(ctx, wire.OpSeatAck, wire.SeatAck{Handle: handle, Through: read, Token: token}); err != nil {
+	if err := s.Tell(ctx, wire.OpSeatAck, wire.SeatAck{Handle: handle, Through: read, Token: token}); err != nil {
 		return err
 	}
 	*acked = read

@@ -9,6 +9,7 @@ import (
 
 	"hearth/core/archive"
 	"hearth/core/backup"
+	"hearth/core/lane"
 	"hearth/core/roster"
 	"hearth/identity"
 	"hearth/wire"
@@ -156,11 +157,11 @@ func (c *Client) atServer(ctx context.Context, o RestoreOptions, root wire.Secre
 	if err := identity.CheckServer(p.server); err != nil || len(p.slots) == 0 {
 		return nil, wire.Errorf(wire.BadInput, "which server the backup is at is missing").WithNext("name it with --server URL")
 	}
-	session, err := c.net.lane(p.server, forAccounts).session(ctx, true)
+	session, err := c.net.To(p.server, lane.Accounts).Now(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p.region = session.welcome.Region
+	p.region = session.Welcome().Region
 	return p, nil
 }
 
@@ -420,8 +421,8 @@ func (c *Client) BackupRestore(ctx context.Context, o RestoreOptions) (Restored,
 // enter makes this home's device one of the account, by the recovery key's word,
 // and makes its doors.
 func (c *Client) enter(ctx context.Context, a *account, key identity.RecoveryKey) error {
-	accounts := c.net.lane(a.Server, forAccounts)
-	session, err := accounts.session(ctx, true)
+	accounts := c.net.To(a.Server, lane.Accounts)
+	session, err := accounts.Now(ctx)
 	if err != nil {
 		return err
 	}
@@ -443,7 +444,7 @@ func (c *Client) enter(ctx context.Context, a *account, key identity.RecoveryKey
 			if err != nil {
 				return fmt.Errorf("add this device to the account: %w", err)
 			}
-			err = accounts.do(ctx, wire.OpAccountAppend, wire.AccountAppend{Account: a.ID, Head: wire.SecretHash(chain.Head()), Entry: entry}, nil)
+			err = accounts.Do(ctx, wire.OpAccountAppend, wire.AccountAppend{Account: a.ID, Head: wire.SecretHash(chain.Head()), Entry: entry}, nil)
 			if err == nil {
 				a.Chain = next.Entries()
 				break
@@ -452,12 +453,12 @@ func (c *Client) enter(ctx context.Context, a *account, key identity.RecoveryKey
 				return fmt.Errorf("add this device to the account: %w", err)
 			}
 		}
-		a.Stage, a.Domain = stageKnown, session.welcome.Domain
+		a.Stage, a.Domain = stageKnown, session.Welcome().Domain
 		if err := c.step(ctx, func(s *step) error { s.put(accountName, a); return nil }); err != nil {
 			return err
 		}
 	}
-	if err := c.makeDoors(ctx, a, session.welcome.Region); err != nil {
+	if err := c.makeDoors(ctx, a, session.Welcome().Region); err != nil {
 		return err
 	}
 	return c.step(ctx, func(s *step) error {
@@ -495,7 +496,7 @@ func (c *Client) newestOwn(ctx context.Context, a *account) (*identity.Chain, er
 		return nil, err
 	}
 	var rec wire.AccountRecord
-	err = c.net.lane(a.Server, forAccounts).do(ctx, wire.OpAccountGet, wire.AccountGet{Account: &a.ID}, &rec)
+	err = c.net.To(a.Server, lane.Accounts).Do(ctx, wire.OpAccountGet, wire.AccountGet{Account: &a.ID}, &rec)
 	switch code(err) {
 	case wire.NotFound, wire.Denied:
 		return known, nil

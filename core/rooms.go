@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"hearth/core/lane"
 	"hearth/core/roster"
 	"hearth/identity"
 )
@@ -139,7 +140,7 @@ func (c *Client) CatchUp(ctx context.Context) error {
 		case err != nil:
 			return err
 		case untried != "":
-			_, tried[untried] = c.net.lane(untried, forSeats).session(ctx, true)
+			_, tried[untried] = c.net.To(untried, lane.Seats).Now(ctx)
 			continue
 		case !late:
 			for _, err := range tried {

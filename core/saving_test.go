@@ -14,6 +14,7 @@ import (
 
 	"hearth/core/archive"
 	"hearth/core/backup"
+	"hearth/core/lane"
 	"hearth/identity"
 	"hearth/wire"
 )
@@ -131,7 +132,7 @@ func TestBackupBringsEverythingBack(t *testing.T) {
 		// The device is one of the account's, for everybody to see.
 		id, _ := wire.ParseAccountID(r.Account)
 		var rec wire.AccountRecord
-		if err := v.bob.c.net.lane(testServer, forAccounts).do(v.bob.ctx(), wire.OpAccountGet, wire.AccountGet{Account: &id}, &rec); err != nil {
+		if err := v.bob.c.net.To(testServer, lane.Accounts).Do(v.bob.ctx(), wire.OpAccountGet, wire.AccountGet{Account: &id}, &rec); err != nil {
 			t.Fatal(err)
 		}
 		chain, err := identity.VerifyFor(id, rec.Chain)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/core/letter"
 	"hearth/core/roster"
 	"hearth/wire"
@@ -234,11 +235,11 @@ func (c *Client) watchServers(ctx context.Context) {
 		var late []wire.RoomID
 		err := c.look(ctx, func(s *step) error {
 			me, err := s.account()
-			if err != nil || me == nil || !c.net.lane(me.Server, forSeats).answers() {
+			if err != nil || me == nil || !c.net.To(me.Server, lane.Seats).Answers() {
 				return err // nothing answers: the network is down here, for all we know
 			}
 			for id, r := range c.readers {
-				if _, room := r.log.(*roomLog); room && !r.live && c.net.lane(r.server, forSeats).failing() {
+				if _, room := r.log.(*roomLog); room && !r.live && c.net.To(r.server, lane.Seats).Failing() {
 					late = append(late, id)
 				}
 			}
@@ -284,20 +285,6 @@ func (s *step) serverLate(id wire.RoomID) error {
 	}
 	l.Due, l.Why = 0, NoticeServerLost // sooner than what a log would have to decide
 	return s.mayFound(r, l, NoticeServerLost, 0)
-}
-
-// answers reports whether there is a connection now.
-func (l *lane) answers() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.cur != nil
-}
-
-// failing reports whether the newest attempt to reach a server failed.
-func (l *lane) failing() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.cur == nil && l.failed != nil
 }
 
 // hearFounding judges a founding notice by the log, and follows it if it is the

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"hearth/core/lane"
 	"hearth/core/roster"
 	"hearth/core/vault"
 	"hearth/identity"
@@ -73,7 +74,7 @@ func (c *Client) foundSuccessor(id wire.RoomID) action {
 		}
 		if p.why == NoticeServerLost {
 			// Perhaps it was we who could not be reached.
-			if _, err := c.net.lane(p.server, forSeats).session(ctx, true); err == nil {
+			if _, err := c.net.To(p.server, lane.Seats).Now(ctx); err == nil {
 				readable := false
 				err := c.step(ctx, func(s *step) (err error) {
 					readable, err = s.foundAgain(id)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hearth/content"
+	"hearth/core/lane"
 	"hearth/mls"
 	"hearth/wire"
 )
@@ -162,7 +163,7 @@ func (s *step) nextPost(r *room) (act action, err error) {
 // sendPost posts a row.
 func (c *Client) sendPost(r *room, w *row, post wire.RoomPost) action {
 	return func(ctx context.Context) (time.Duration, error) {
-		s, err := c.net.lane(r.Server, forPosts).up(ctx)
+		s, err := c.net.To(r.Server, lane.Posts).Up(ctx)
 		if err != nil {
 			return 0, err
 		}
@@ -171,7 +172,7 @@ func (c *Client) sendPost(r *room, w *row, post wire.RoomPost) action {
 			return 0, nil
 		}
 		var a wire.Appended
-		err = s.call(ctx, wire.OpRoomPost, post, &a)
+		err = s.Call(ctx, wire.OpRoomPost, post, &a)
 		switch code(err) {
 		case "":
 			if err != nil {
@@ -213,15 +214,15 @@ func (c *Client) sendPost(r *room, w *row, post wire.RoomPost) action {
 func (c *Client) sendRename(r *room) action {
 	old, now := *r.Old, r.Seat
 	return func(ctx context.Context) (time.Duration, error) {
-		s, err := c.net.lane(r.Server, forSeats).up(ctx)
+		s, err := c.net.To(r.Server, lane.Seats).Up(ctx)
 		if err != nil {
 			return 0, err
 		}
-		err = s.call(ctx, wire.OpSeatRename, wire.SeatRename{Room: r.ID, Seat: old.ID, Secret: old.Secret, New: now.wire(false)}, nil)
+		err = s.Call(ctx, wire.OpSeatRename, wire.SeatRename{Room: r.ID, Seat: old.ID, Secret: old.Secret, New: now.wire(false)}, nil)
 		if code(err) == wire.Denied {
 			// Either it was renamed before and the answer was lost, or the seat
 			// is gone. Repeating with the new secret tells.
-			err = s.call(ctx, wire.OpSeatRename, wire.SeatRename{Room: r.ID, Seat: old.ID, Secret: now.Secret, New: now.wire(false)}, nil)
+			err = s.Call(ctx, wire.OpSeatRename, wire.SeatRename{Room: r.ID, Seat: old.ID, Secret: now.Secret, New: now.wire(false)}, nil)
 		}
 		lost := code(err) == wire.Denied || code(err) == wire.Gone
 		if err != nil && !lost {
@@ -262,12 +263,12 @@ func (c *Client) sendCommit(s *step, r *room, sg *saga) (action, error) {
 		Payload: sg.Message, NewHash: sg.NewHash, Add: sg.Add, Remove: sg.Remove, Traced: sg.Traced,
 	}
 	return func(ctx context.Context) (time.Duration, error) {
-		conn, err := c.net.lane(r.Server, forSeats).up(ctx)
+		conn, err := c.net.To(r.Server, lane.Seats).Up(ctx)
 		if err != nil {
 			return 0, err
 		}
 		var a wire.Appended
-		err = conn.call(ctx, wire.OpRoomCommit, req, &a)
+		err = conn.Call(ctx, wire.OpRoomCommit, req, &a)
 		switch code(err) {
 		case "":
 			if err != nil {

@@ -1,4 +1,4 @@
-package core
+package lane
 
 import (
 	"context"
@@ -16,10 +16,10 @@ const callTimeout = 30 * time.Second
 // writeTimeout bounds the sending of one frame.
 const writeTimeout = 10 * time.Second
 
-// session is one living connection to a server: requests, answers, and the
+// Session is one living connection to a server: requests, answers, and the
 // events of the seats opened on it. It ends as a whole: after the first error
 // every call fails and nothing on it is trusted.
-type session struct {
+type Session struct {
 	conn    wire.Conn
 	welcome wire.Welcome
 
@@ -28,7 +28,7 @@ type session struct {
 	mu     sync.Mutex
 	lastID uint64
 	calls  map[uint64]*call
-	queues map[uint32]chan pushed // by seat handle
+	queues map[uint32]chan Event // by seat handle
 	handle uint32
 	used   time.Time // of the newest request
 	err    error     // why it ended
@@ -42,24 +42,24 @@ type call struct {
 	answer chan wire.Frame
 }
 
-// pushed is one event for a seat; exactly one field is set.
-type pushed struct {
-	entry  *wire.Entry
-	hole   *wire.Hole
-	live   *wire.Live
-	closed *wire.Closed
+// Event is one event for a seat; exactly one field is set.
+type Event struct {
+	Entry  *wire.Entry
+	Hole   *wire.Hole
+	Live   *wire.Live
+	Closed *wire.Closed
 }
 
-// errSessionEnded is why calls fail on a connection that is no more.
-var errSessionEnded = errors.New("the connection ended")
+// ErrEnded is why calls fail on a connection that is no more.
+var ErrEnded = errors.New("the connection ended")
 
 // greet says hello on a fresh connection and returns the session; the caller
 // then runs its read loop.
-func greet(ctx context.Context, conn wire.Conn) (*session, error) {
-	s := &session{
+func greet(ctx context.Context, conn wire.Conn) (*Session, error) {
+	s := &Session{
 		conn:   conn,
 		calls:  make(map[uint64]*call),
-		queues: make(map[uint32]chan pushed),
+		queues: make(map[uint32]chan Event),
 		lastID: 1,
 		done:   make(chan struct{}),
 	}
@@ -72,19 +72,19 @@ func greet(ctx context.Context, conn wire.Conn) (*session, error) {
 	}
 	var f wire.Frame
 	if err := wire.Decode(b, &f); err != nil {
-		return nil, notHearth(err)
+		return nil, NotHearth()
 	}
 	if err := readAnswer(f, wire.OpHello, &s.welcome); err != nil {
 		return nil, err
 	}
 	if f.ID != 1 || s.welcome.Version != wire.Version || s.welcome.Domain == "" {
-		return nil, notHearth(nil)
+		return nil, NotHearth()
 	}
 	return s, nil
 }
 
-// notHearth is the error for a peer that does not speak the protocol.
-func notHearth(cause error) error {
+// NotHearth is the error for a peer that does not speak the protocol.
+func NotHearth() error {
 	return wire.Errorf(wire.WrongServer, "that server does not answer as a Hearth server does").
 		WithNext("check the server's address")
 }
@@ -98,24 +98,30 @@ func readAnswer(f wire.Frame, op wire.Op, v any) error {
 			v = new(wire.Nothing)
 		}
 		if err := wire.Decode(f.Body, v); err != nil {
-			return notHearth(err)
+			return NotHearth()
 		}
 		return nil
 	case wire.OpError:
 		e := new(wire.Error)
 		if err := wire.Decode(f.Body, e); err != nil {
-			return notHearth(err)
+			return NotHearth()
 		}
 		if e.Code == "" {
-			return notHearth(nil)
+			return NotHearth()
 		}
 		return e
 	}
-	return notHearth(nil)
+	return NotHearth()
 }
 
+// Welcome is what the server said of itself when the connection began.
+func (s *Session) Welcome() wire.Welcome { return s.welcome }
+
+// Done is closed when the session has ended.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
 // run reads until the connection ends; ctx ends it too.
-func (s *session) run(ctx context.Context) {
+func (s *Session) run(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() { s.end(ctx.Err()) })
 	defer stop()
 	for {
@@ -132,7 +138,7 @@ func (s *session) run(ctx context.Context) {
 
 // take deals with one frame from the server. Any surprise ends the session: a
 // server that answers what was not asked is not worth guessing about.
-func (s *session) take(ctx context.Context, b []byte) error {
+func (s *Session) take(ctx context.Context, b []byte) error {
 	var f wire.Frame
 	if err := wire.Decode(b, &f); err != nil {
 		return err
@@ -159,27 +165,27 @@ func (s *session) take(ctx context.Context, b []byte) error {
 // event hands an event to its seat's queue. It waits while the queue is full,
 // and so do all seats of the connection: a reader never waits for an answer on
 // its own session while its queue fills.
-func (s *session) event(ctx context.Context, f wire.Frame) error {
-	var p pushed
+func (s *Session) event(ctx context.Context, f wire.Frame) error {
+	var p Event
 	var handle uint32
 	var err error
 	switch f.Op {
 	case wire.OpEntry:
-		p.entry = new(wire.Entry)
-		err = wire.Decode(f.Body, p.entry)
-		handle = p.entry.Handle
+		p.Entry = new(wire.Entry)
+		err = wire.Decode(f.Body, p.Entry)
+		handle = p.Entry.Handle
 	case wire.OpHole:
-		p.hole = new(wire.Hole)
-		err = wire.Decode(f.Body, p.hole)
-		handle = p.hole.Handle
+		p.Hole = new(wire.Hole)
+		err = wire.Decode(f.Body, p.Hole)
+		handle = p.Hole.Handle
 	case wire.OpLive:
-		p.live = new(wire.Live)
-		err = wire.Decode(f.Body, p.live)
-		handle = p.live.Handle
+		p.Live = new(wire.Live)
+		err = wire.Decode(f.Body, p.Live)
+		handle = p.Live.Handle
 	case wire.OpClosed:
-		p.closed = new(wire.Closed)
-		err = wire.Decode(f.Body, p.closed)
-		handle = p.closed.Handle
+		p.Closed = new(wire.Closed)
+		err = wire.Decode(f.Body, p.Closed)
+		handle = p.Closed.Handle
 	default:
 		return errors.New("an unknown event")
 	}
@@ -198,19 +204,19 @@ func (s *session) event(ctx context.Context, f wire.Frame) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-s.done:
-		return errSessionEnded
+		return ErrEnded
 	}
 }
 
 // end ends the session; the first reason stays.
-func (s *session) end(err error) {
+func (s *Session) end(err error) {
 	s.mu.Lock()
 	if s.err != nil {
 		s.mu.Unlock()
 		return
 	}
 	if err == nil {
-		err = errSessionEnded
+		err = ErrEnded
 	}
 	s.err = err
 	s.mu.Unlock()
@@ -219,7 +225,7 @@ func (s *session) end(err error) {
 }
 
 // send writes one request. answer nil: nobody waits for the answer.
-func (s *session) send(ctx context.Context, op wire.Op, body any, answer chan wire.Frame) (uint64, error) {
+func (s *Session) send(ctx context.Context, op wire.Op, body any, answer chan wire.Frame) (uint64, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -228,7 +234,7 @@ func (s *session) send(ctx context.Context, op wire.Op, body any, answer chan wi
 	s.mu.Lock()
 	if s.err != nil {
 		s.mu.Unlock()
-		return 0, errSessionEnded
+		return 0, ErrEnded
 	}
 	s.lastID++
 	id := s.lastID
@@ -246,12 +252,12 @@ func (s *session) send(ctx context.Context, op wire.Op, body any, answer chan wi
 	defer cancel()
 	if err := s.conn.Write(ctx, frame); err != nil {
 		s.end(err)
-		return 0, errSessionEnded
+		return 0, ErrEnded
 	}
 	return id, nil
 }
 
-func (s *session) forget(id uint64) {
+func (s *Session) forget(id uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c := s.calls[id]; c != nil {
@@ -259,10 +265,11 @@ func (s *session) forget(id uint64) {
 	}
 }
 
-// call sends a request and reads its answer into v; v nil: Nothing is expected.
+// Call sends a request and reads its answer into v; v nil: Nothing is expected.
 // An error that the server answered is a *wire.Error with the server's code;
 // any other error means that the request may or may not have been done.
-func (s *session) call(ctx context.Context, op wire.Op, body, v any) error {
+func (s *Session) Call(ctx context.Context, op wire.Op, body, v any) error {
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	answer := make(chan wire.Frame, 1)
@@ -278,10 +285,10 @@ func (s *session) call(ctx context.Context, op wire.Op, body, v any) error {
 		}
 		return err
 	case <-s.done:
-		return errSessionEnded
+		return ErrEnded
 	case <-ctx.Done():
 		s.forget(id)
-		if ctx.Err() == context.DeadlineExceeded {
+		if caller.Err() == nil {
 			s.end(ctx.Err()) // silent for too long: dead, not slow
 		}
 		return ctx.Err()
@@ -290,24 +297,24 @@ func (s *session) call(ctx context.Context, op wire.Op, body, v any) error {
 
 var errWrongServer = &wire.Error{Code: wire.WrongServer}
 
-// tell sends a request whose answer nobody needs.
-func (s *session) tell(ctx context.Context, op wire.Op, body any) error {
+// Tell sends a request whose answer nobody needs.
+func (s *Session) Tell(ctx context.Context, op wire.Op, body any) error {
 	_, err := s.send(ctx, op, body, nil)
 	return err
 }
 
-// subscribe makes a queue for a seat's events and names it with a handle.
-func (s *session) subscribe(depth int) (uint32, <-chan pushed) {
+// Subscribe makes a queue for a seat's events and names it with a handle.
+func (s *Session) Subscribe(depth int) (uint32, <-chan Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.handle++
-	q := make(chan pushed, depth)
+	q := make(chan Event, depth)
 	s.queues[s.handle] = q
 	return s.handle, q
 }
 
-// unsubscribe forgets a handle; events that still come for it are dropped.
-func (s *session) unsubscribe(handle uint32) {
+// Unsubscribe forgets a handle; events that still come for it are dropped.
+func (s *Session) Unsubscribe(handle uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.queues, handle)
@@ -315,7 +322,7 @@ func (s *session) unsubscribe(handle uint32) {
 
 // idle reports how long nothing was asked, or 0 while an answer is awaited or
 // a seat is open.
-func (s *session) idle() time.Duration {
+func (s *Session) idle() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.queues) > 0 {
