@@ -71,12 +71,18 @@ type Sent struct {
 // The types of Event.
 const (
 	EventMessage = "message"
-	EventRequest = "request"
-	EventJoined  = "joined"
-	EventLeft    = "left"
-	EventExpired = "expired"
-	EventReceipt = "receipt"
-	EventNotice  = "notice"
+	// Of a message: its text is another now, it was taken away, somebody reacted.
+	EventEdit     = "edit"
+	EventDeletion = "deletion"
+	EventReaction = "reaction"
+	// ReactionTaken is the Kind of a reaction's event when it was taken back.
+	ReactionTaken = "removed"
+	EventRequest  = "request"
+	EventJoined   = "joined"
+	EventLeft     = "left"
+	EventExpired  = "expired"
+	EventReceipt  = "receipt"
+	EventNotice   = "notice"
 )
 
 // Event is one thing that happened, as Receive and History give it out.
@@ -106,6 +112,22 @@ type Event struct {
 	Code   string `json:"code,omitempty"` // notice: from the documented list
 	// Receipts of an own message, in a history: who has got or read it.
 	Receipts []Mark `json:"receipts,omitempty"`
+
+	// Of is the id of the message that an edit, deletion or reaction is about.
+	Of string `json:"of,omitempty"`
+	// Of a message: when its text was last edited, that it was deleted, and the
+	// reactions to it.
+	Edited    *time.Time `json:"edited,omitempty"`
+	Deleted   bool       `json:"deleted,omitempty"`
+	Reactions []Reacted  `json:"reactions,omitempty"`
+}
+
+// Reacted is somebody's reaction to a message; ID is the reaction's own.
+type Reacted struct {
+	ID       string `json:"id"`
+	Reaction string `json:"reaction"`
+	Account  string `json:"account"`
+	Handle   string `json:"handle,omitempty"`
 }
 
 // Mark says that a message was delivered to a person, or read; At is when that

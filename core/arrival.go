@@ -240,7 +240,7 @@ func (s *step) arrivedLine(l handedLine) error {
 		return err
 	}
 	h := l.Line
-	if h.Type == EventMessage {
+	if h.said() {
 		if n, err := s.lineOf(cv.ID, h.ID); err != nil || n != 0 {
 			return err // it came by the room, too
 		}
@@ -248,7 +248,7 @@ func (s *step) arrivedLine(l handedLine) error {
 	n := l.N
 	switch {
 	case cv.Base == 0:
-		if h.Type != EventMessage {
+		if !h.said() {
 			return nil
 		}
 		cv.Lines++
@@ -258,7 +258,7 @@ func (s *step) arrivedLine(l handedLine) error {
 		if err != nil {
 			return err
 		}
-		if taken && h.Type != EventMessage {
+		if taken && !h.said() {
 			return nil
 		}
 		if taken || n == 0 || n > cv.Base {
@@ -267,8 +267,11 @@ func (s *step) arrivedLine(l handedLine) error {
 		cv.Past = max(cv.Past, n)
 	}
 	s.putUntil(lineName(cv.ID, n), h, h.Until)
-	if h.Type == EventMessage {
+	if h.said() {
 		s.putUntil(idName(cv.ID, h.ID), n, h.Until)
+		if h.amends() && h.Type != EventDeletion {
+			s.putUntil(amendName(cv.ID, h.Reply, h.ID), n, h.Until)
+		}
 		if l.Signed != nil {
 			s.putUntil(signedName(cv.ID, n), *l.Signed, h.Until)
 		}

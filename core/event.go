@@ -23,7 +23,7 @@ type happening struct {
 	// Account did it, By did it to them.
 	Account wire.AccountID
 	By      wire.AccountID
-	// ID is the message's id; Reply that of the one it answers.
+	// ID is the message's id; Reply that of the one it answers or changes.
 	ID    []byte
 	Reply []byte
 	// Body is a message's content, as it travels.
@@ -50,6 +50,9 @@ type happening struct {
 	Device []byte
 	// Number of the event in the queue, 0 if it is not in it.
 	Event uint64
+	// Amended: something was said of this message later (amend.go). Deleted: its
+	// content was taken away.
+	Amended, Deleted bool
 }
 
 // queue is the state of the event queue.
@@ -142,7 +145,9 @@ func (s *step) event(id convID, h *happening) (Event, error) {
 		Text: h.Text, Kind: h.Kind, Name: h.Name, State: h.State, Code: h.Code}
 	if len(h.Body) > 0 {
 		if m, err := content.Parse(h.Body); err == nil {
-			e.Text, _ = m.Text()
+			if text, ok := m.Text(); ok {
+				e.Text = text
+			}
 		}
 	}
 	if len(h.Device) > 0 {
@@ -151,8 +156,13 @@ func (s *step) event(id convID, h *happening) (Event, error) {
 	if len(h.ID) > 0 {
 		e.ID = b64(h.ID)
 	}
-	if len(h.Reply) > 0 {
+	if len(h.Reply) > 0 && h.amends() {
+		e.Of = b64(h.Reply)
+	} else if len(h.Reply) > 0 {
 		e.Reply = b64(h.Reply)
+	}
+	if err := s.showAmendments(id, h, &e); err != nil {
+		return e, err
 	}
 	if h.Until != 0 && (h.Type == EventMessage || h.Type == EventRequest) {
 		t := end(h.Until)
@@ -330,6 +340,9 @@ func (c *Client) History(ctx context.Context, room string, limit int) ([]Event, 
 				h := new(happening)
 				if err := decodeRecord(it.Value, h); err != nil {
 					return err
+				}
+				if h.amends() {
+					continue // it is shown with its message
 				}
 				e, err := s.event(id, h)
 				if err != nil {

@@ -55,7 +55,7 @@ func (s *step) lineEnded(due vault.Item) error {
 	if err := decodeRecord(due.Value, h); err != nil {
 		return nil // damaged, and gone anyway
 	}
-	if h.Type != EventMessage {
+	if h.Type != EventMessage || h.Deleted {
 		return nil
 	}
 	id, ok := convOfLine(due.Name)

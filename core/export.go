@@ -168,6 +168,9 @@ func (s *step) page(id convID, after uint64) (out []Event, last uint64, more boo
 	err = s.linesBehind(id, after, func(at uint64, h *happening) error {
 		n++
 		last = at
+		if h.amends() {
+			return nil // it is written with its message
+		}
 		e, err := s.event(id, h)
 		out = append(out, e)
 		return err

@@ -396,7 +396,7 @@ func (s *step) handLine(id convID, it vault.Item) (*archive.Entry, error) {
 		return nil, err
 	}
 	switch h.Type {
-	case EventMessage, EventJoined, EventLeft:
+	case EventMessage, EventEdit, EventDeletion, EventReaction, EventJoined, EventLeft:
 	default:
 		return nil, nil
 	}

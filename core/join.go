@@ -431,7 +431,7 @@ func (s *step) replaced(cv *conversation, old wire.RoomID, r *room) error {
 			if err := decodeRecord(b, h); err != nil {
 				return false, err
 			}
-			if h.Type == EventMessage && h.Own && h.Room == old {
+			if h.said() && !h.Deleted && h.Own && h.Room == old {
 				again = append(again, row{Kind: content.KindContent, Body: h.Body, Message: h.ID, Until: h.Until})
 			}
 			return true, nil

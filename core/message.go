@@ -177,7 +177,10 @@ func (s *step) hearMessage(r *room, cv *conversation, ro *roster.Roster, from ro
 	if p.Blocked {
 		return true, nil // protocol §6: what the blocked say is dropped
 	}
-	n, err := s.keepMessage(cv, ro.State(), from.Account, id, m, body, false)
+	n, err := s.keep(cv, ro.State(), from.Account, id, m, body, false)
+	if wrongSaid(err) {
+		return true, nil // it is counted, and changes nothing
+	}
 	if err != nil || n == 0 {
 		return true, err
 	}
@@ -190,7 +193,9 @@ func (s *step) hearMessage(r *room, cv *conversation, ro *roster.Roster, from ro
 	} else if own {
 		h.Device = from.Device[:]
 	}
-	if err := s.keepSender(r, cv, ro, from, n, h); err != nil {
+	if h.amends() {
+		s.putUntil(lineName(cv.ID, n), h, h.Until)
+	} else if err := s.keepSender(r, cv, ro, from, n, h); err != nil {
 		return true, err
 	}
 	tbs, sig := staged.SignedContent()
@@ -225,6 +230,23 @@ func (s *step) lineOf(id convID, message []byte) (n uint64, err error) {
 // maxAhead is how far ahead of our clock a sender's may be.
 const maxAhead = time.Hour
 
+// keep writes what somebody said into the history once: a message, or what
+// changes another.
+func (s *step) keep(cv *conversation, st roster.State, from wire.AccountID, id content.MessageID, m *content.Message, body []byte, own bool) (uint64, error) {
+	switch m.Kind() {
+	case content.Edit, content.Delete, content.React:
+		return s.keepAmendment(cv, st, from, id, m, body, own)
+	}
+	return s.keepMessage(cv, st, from, id, m, body, own)
+}
+
+// wrongSaid reports whether an error says what is wrong with what was said, and not
+// what went wrong with us.
+func wrongSaid(err error) bool {
+	var we *wire.Error
+	return errors.As(err, &we)
+}
+
 // keepMessage writes a message into the history once, whatever way it came: by
 // room, by request, or encrypted again. It returns its line if the line is new
 // or lacks its signed bytes, else 0.
@@ -249,11 +271,11 @@ func (s *step) keepMessage(cv *conversation, st roster.State, from wire.AccountI
 	if !ends.IsZero() {
 		until = ends.Unix()
 	}
-	sent, known := m.Sent()
-	if !known || sent.After(now.Add(maxAhead)) {
-		sent = now
+	var deleter wire.AccountID
+	if gone, err := s.get(goneName(cv.ID, id[:]), &deleter); err != nil || gone && deleter == from {
+		return 0, err
 	}
-	h := happening{Type: EventMessage, At: sent.UnixMilli(), Account: from, ID: id[:], Body: body, Until: until, Own: own}
+	h := happening{Type: EventMessage, At: sentAt(m, now), Account: from, ID: id[:], Body: body, Until: until, Own: own}
 	if m.InReplyTo != nil {
 		h.Reply = m.InReplyTo[:]
 	}

@@ -47,6 +47,16 @@ func (c *Client) Send(ctx context.Context, o SendOptions) (Sent, error) {
 	if err != nil {
 		return Sent{}, err
 	}
+	return c.utter(ctx, conv, begin, m, opts.Sent)
+}
+
+// utter says something in a conversation, which begins with it if it has to, and
+// waits until it is sent or ctx ends.
+func (c *Client) utter(ctx context.Context, conv convID, begin beginning, m *content.Message, at time.Time) (Sent, error) {
+	body, err := m.Encode()
+	if err != nil {
+		return Sent{}, err
+	}
 	var id content.MessageID
 	err = c.step(ctx, func(s *step) error {
 		if begin != nil {
@@ -60,7 +70,7 @@ func (c *Client) Send(ctx context.Context, o SendOptions) (Sent, error) {
 	if err != nil {
 		return Sent{}, err
 	}
-	out := Sent{Room: conv.String(), ID: id.String(), Sent: opts.Sent.Truncate(time.Millisecond), State: StateQueued}
+	out := Sent{Room: conv.String(), ID: id.String(), Sent: at.Truncate(time.Millisecond), State: StateQueued}
 	err = c.wait(ctx, func(s *step) (bool, error) {
 		n, err := s.lineOf(conv, id[:])
 		if err != nil {
@@ -107,7 +117,7 @@ func (s *step) say(id convID, m *content.Message, body []byte) (content.MessageI
 	if mid, err = content.ID(me.ID, id, body); err != nil {
 		return mid, err
 	}
-	n, err := s.keepMessage(cv, ro.State(), me.ID, mid, m, body, true)
+	n, err := s.keep(cv, ro.State(), me.ID, mid, m, body, true)
 	if err != nil {
 		return mid, err
 	}
@@ -117,6 +127,13 @@ func (s *step) say(id convID, m *content.Message, body []byte) (content.MessageI
 	h, err := s.line(id, n)
 	if err != nil {
 		return mid, err
+	}
+	if m.Kind() == content.Delete {
+		if unsent, err := s.unsay(r, m.Replaces[:]); err != nil || unsent {
+			h.State = StateSent
+			s.putUntil(lineName(id, n), h, h.Until)
+			return mid, err
+		}
 	}
 	if _, err := s.enqueue(r, row{Kind: content.KindContent, Body: body, Message: mid[:], Until: h.Until}); err != nil {
 		return mid, err

@@ -21,7 +21,7 @@ func (s *step) sayAgain(cv *conversation, r *room, l *lineage, next *room) error
 		if err := decodeRecord(b, h); err != nil {
 			return false, err
 		}
-		if h.Type == EventMessage && h.Own && h.Room == r.ID && (h.Number == 0 || h.Number > after) {
+		if h.said() && !h.Deleted && h.Own && h.Room == r.ID && (h.Number == 0 || h.Number > after) {
 			n, err := s.lineOf(cv.ID, h.ID)
 			if err != nil {
 				return false, err

@@ -74,6 +74,10 @@ func (f *fake) Send(ctx context.Context, o core.SendOptions) (core.Sent, error) 
 	return core.Sent{Room: "room", ID: "id-" + o.Text, State: state}, nil
 }
 
+func (f *fake) Amend(_ context.Context, o core.AmendOptions) (core.Sent, error) {
+	return core.Sent{Room: o.Room, ID: "amend-" + o.ID, State: core.StateSent}, nil
+}
+
 func (f *fake) Requests(context.Context) ([]core.Request, error) { return nil, nil }
 
 func (f *fake) Invite(_ context.Context, uses int, expire time.Duration) (core.Invitation, error) {

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 
 	"hearth/core"
@@ -35,6 +36,48 @@ func send(ctx context.Context, c Core, p SendParams) (core.Sent, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	return c.Send(ctx, core.SendOptions{To: p.To, Text: p.Text, Expire: expire, Reply: p.Reply})
+}
+
+// EditParams are those of edit: a text that takes the place of an own message's.
+type EditParams struct {
+	Room string `json:"room"`
+	ID   string `json:"id"` // the message's
+	Text string `json:"text"`
+}
+
+func edit(ctx context.Context, c Core, p EditParams) (core.Sent, error) {
+	if err := cmp.Or(need("room", p.Room), need("id", p.ID), need("text", p.Text)); err != nil {
+		return core.Sent{}, err
+	}
+	return c.Amend(ctx, core.AmendOptions{Room: p.Room, ID: p.ID, Text: p.Text})
+}
+
+// DeleteParams are those of delete: an own message goes, everywhere.
+type DeleteParams struct {
+	Room string `json:"room"`
+	ID   string `json:"id"` // the message's
+}
+
+func remove(ctx context.Context, c Core, p DeleteParams) (core.Sent, error) {
+	if err := cmp.Or(need("room", p.Room), need("id", p.ID)); err != nil {
+		return core.Sent{}, err
+	}
+	return c.Amend(ctx, core.AmendOptions{Room: p.Room, ID: p.ID, Delete: true})
+}
+
+// ReactParams are those of react.
+type ReactParams struct {
+	Room     string `json:"room"`
+	ID       string `json:"id"`       // the message's
+	Reaction string `json:"reaction"` // one emoji, or a short word
+	Remove   bool   `json:"remove,omitempty"`
+}
+
+func react(ctx context.Context, c Core, p ReactParams) (core.Sent, error) {
+	if err := cmp.Or(need("room", p.Room), need("id", p.ID), need("reaction", p.Reaction)); err != nil {
+		return core.Sent{}, err
+	}
+	return c.Amend(ctx, core.AmendOptions{Room: p.Room, ID: p.ID, React: p.Reaction, TakeBack: p.Remove})
 }
 
 func catchUp(ctx context.Context, c Core, _ None) (None, error) { return None{}, fresh(ctx, c) }

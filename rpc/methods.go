@@ -30,6 +30,9 @@ var methods = map[string]call{
 	"settings":      method(settings),
 
 	"send":     settled(send),
+	"edit":     acting(edit),
+	"delete":   acting(remove),
+	"react":    acting(react),
 	"catch_up": method(catchUp),
 	"history":  method(history),
 

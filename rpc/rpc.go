@@ -29,6 +29,7 @@ type Core interface {
 	Safety(ctx context.Context, who string) (core.Safety, error)
 	Configure(ctx context.Context, ch core.SettingsChange) (core.HomeSettings, error)
 	Send(ctx context.Context, o core.SendOptions) (core.Sent, error)
+	Amend(ctx context.Context, o core.AmendOptions) (core.Sent, error)
 	CatchUp(ctx context.Context) error
 	// Receive gives out what has arrived even when ctx has ended; only then
 	// does it return, or when fn fails.

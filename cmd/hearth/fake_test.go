@@ -94,6 +94,10 @@ func (h *fakeHome) Configure(_ context.Context, ch core.SettingsChange) (core.Ho
 	return core.HomeSettings{Receipts: ch.Receipts == nil || *ch.Receipts}, h.fails
 }
 
+func (h *fakeHome) Amend(context.Context, core.AmendOptions) (core.Sent, error) {
+	return core.Sent{}, nil
+}
+
 func (h *fakeHome) Send(ctx context.Context, o core.SendOptions) (core.Sent, error) {
 	h.mu.Lock()
 	h.sends++

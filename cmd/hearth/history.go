@@ -9,6 +9,7 @@ import (
 
 func (a *app) historyCommand() *cobra.Command {
 	var p rpc.HistoryParams
+	var ids bool
 	cmd := &cobra.Command{
 		Use:   "history ROOM",
 		Short: "Show what was said in a room",
@@ -16,10 +17,12 @@ func (a *app) historyCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.Room = args[0]
 			v := newEventPrinter()
+			v.ids = ids
 			return printList(a, cmd, "history", p, func(e core.Event) error { return show(a, e, v.words) })
 		},
 	}
 	cmd.Flags().IntVar(&p.Limit, "limit", 0, "only the newest so many (default all)")
+	cmd.Flags().BoolVar(&ids, "ids", false, "show each message's id, for edit, delete, react and --reply")
 	return cmd
 }
 

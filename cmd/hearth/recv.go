@@ -40,7 +40,10 @@ func (a *app) recvCommand() *cobra.Command {
 }
 
 // eventPrinter lays out events for people; it names a room when that changes.
-type eventPrinter struct{ room string }
+type eventPrinter struct {
+	room string
+	ids  bool // show each message's id
+}
 
 func newEventPrinter() *eventPrinter { return &eventPrinter{} }
 
@@ -53,7 +56,23 @@ func (v *eventPrinter) words(w io.Writer, e core.Event) {
 	fmt.Fprintf(w, "  %s  ", when(e.Sent))
 	switch e.Type {
 	case core.EventMessage:
-		fmt.Fprintf(w, "%s: %s%s\n", who, plain(e.Text), onItsWay(e.State))
+		fmt.Fprintf(w, "%s: %s%s\n", who, said(e), onItsWay(e.State))
+		for _, r := range e.Reactions {
+			fmt.Fprintf(w, "      %s %s\n", plain(r.Reaction), word(firstOf(r.Handle, r.Account)))
+		}
+		if v.ids {
+			fmt.Fprintf(w, "      %s\n", e.ID)
+		}
+	case core.EventEdit:
+		fmt.Fprintf(w, "%s changed a message to: %s\n", who, plain(e.Text))
+	case core.EventDeletion:
+		fmt.Fprintf(w, "%s deleted a message\n", who)
+	case core.EventReaction:
+		if e.Kind == core.ReactionTaken {
+			fmt.Fprintf(w, "%s took %s back\n", who, plain(e.Text))
+			break
+		}
+		fmt.Fprintf(w, "%s reacted with %s\n", who, plain(e.Text))
 	case core.EventRequest:
 		fmt.Fprintln(w, atTheDoor(who, e.Kind, e.Name, e.Text))
 		fmt.Fprintf(w, "    hearth accept %s\n", e.ID)
@@ -78,6 +97,17 @@ func (v *eventPrinter) words(w io.Writer, e core.Event) {
 	default: // of a newer version
 		fmt.Fprintf(w, "%s %s\n", word(e.Type), plain(e.Text))
 	}
+}
+
+// said is what a message says now.
+func said(e core.Event) string {
+	switch {
+	case e.Deleted:
+		return "(deleted)"
+	case e.Edited != nil:
+		return plain(e.Text) + "  (edited)"
+	}
+	return plain(e.Text)
 }
 
 // onItsWay says how far an own message has come, where there is more to say than

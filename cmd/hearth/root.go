@@ -116,13 +116,13 @@ func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.registerCommand(), a.whoamiCommand(), a.safetyCommand(), a.settingsCommand(),
 		a.inviteCommand(), a.contactCommand(),
-		a.sendCommand(), a.recvCommand(), a.historyCommand(),
+		a.sendCommand(), a.editCommand(), a.deleteCommand(), a.reactCommand(), a.recvCommand(), a.historyCommand(),
 		a.requestsCommand(), a.acceptCommand(), a.declineCommand(), a.blockCommand(), a.unblockCommand(),
 		a.roomsCommand(), a.groupCommand(), a.deviceCommand(),
 		a.backupCommand(), a.exportCommand(), a.accountCommand(),
 		a.lockCommand(), a.unlockCommand(), a.passphraseCommand(),
 		a.daemonCommand(), a.rpcCommand(),
-		a.serveCommand(), a.adminCommand(), a.benchCommand(), a.benchCommand(),
+		a.serveCommand(), a.adminCommand(), a.benchCommand(),
 	}
 }
 
