@@ -88,7 +88,7 @@ func (c *Client) comeBack(b *comeback) action {
 		if err != nil {
 			return drop(err)
 		}
-		refused := false
+		refused, later := false, false
 		err = c.step(ctx, func(s *step) error {
 			r, cv, err := s.roomAndConv(b.From)
 			if err != nil {
@@ -102,25 +102,34 @@ func (c *Client) comeBack(b *comeback) action {
 			if ok {
 				ok, err = s.mayTakeBack(r, cv, inv, j)
 			}
-			returns := false
+			way := wayNone
 			if err == nil && again && r != nil && !ok {
-				returns, err = s.mayReturn(r, cv, inv, j)
+				way, err = s.mayReturn(r, cv, inv, j)
 			}
-			if err != nil || !ok && !returns {
-				refused = !ok && !returns
+			refused = !ok && way == wayNone
+			if later = way == wayLater; err != nil || refused || later {
 				return err
 			}
 			s.del(b.name())
 			s.del(packageName(b.Ref)) // the init key is gone with it (RFC 9420 §16.8)
-			if returns {
-				return s.goBack(r, cv, inv, j)
+			switch way {
+			case wayBackTo, wayForNow:
+				return s.goBack(r, cv, inv, j, way == wayForNow)
+			case wayAsk:
+				held, _ := j.roster.Leaf(j.group.OwnLeaf())
+				return s.askWhoCounts(r, cv, []roster.LeafHash{held.Hash})
 			}
 			return s.takeBack(r, cv, inv, j)
 		})
-		if refused && err == nil {
+		switch {
+		case err != nil:
+			return 0, err
+		case refused:
 			return drop(errForged)
+		case later:
+			return lookAgain, nil
 		}
-		return 0, err
+		return 0, nil
 	}
 }
 
@@ -211,6 +220,11 @@ func (s *step) takeBack(old *room, cv *conversation, inv *letter.Wrapper, j *joi
 		return err
 	}
 	next := old.Next
+	if l, err := s.lineage(old.ID); err != nil {
+		return err
+	} else if err := s.abandon(old, l); err != nil {
+		return err // a successor of our own that nobody was told of
+	}
 	s.closeRoom(old, roomBeaten)
 	r, err := s.moveIn(cv, inv, j)
 	if err != nil {

@@ -246,6 +246,10 @@ func (s *step) post(r *room, cv *conversation, e *wire.Entry) error {
 	}
 	if !heard {
 		r.Bad++
+	} else if r.State == roomSucceeded {
+		if err := s.heardForsaken(r, cv, staged); err != nil {
+			return err
+		}
 	}
 	// The key is used up whatever the message said.
 	if r.State == roomOK { // a sibling's leave has dropped the keys

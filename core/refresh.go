@@ -94,19 +94,31 @@ func (s *step) hearRejoin(body []byte) error {
 	if kp, err := checkPackage(st.KeyPackage.Marshal(), chain, s.c.now()); err != nil || kp == nil {
 		return nil
 	}
-	l, there := ro.LeafOf(a.Account, a.Device)
-	switch {
-	case roleOf(ro, a.Account) == 0:
-		return s.tellVerdict(cv, st, letter.Verdict{Removed: true})
-	case there && l.Hash == a.New:
-		return nil // carried out
-	case there && !a.Names(l.Hash):
-		return s.tellVerdict(cv, st, letter.Verdict{Leaf: l.Hash})
+	// What the log still has to say may change the answer: it is kept until then.
+	if s.c.live(r.ID) {
+		if done, err := s.needless(cv, ro, a, st); err != nil || done {
+			return err
+		}
 	}
 	if err := s.hearTwin(cv, a, chain); err != nil {
 		return err
 	}
 	return s.refreshLater(r, ro, a, j.Request, chain)
+}
+
+// needless deals with a request that is not to be carried out, and reports
+// whether it is one.
+func (s *step) needless(cv *conversation, ro *roster.Roster, a roster.Asking, st roster.Statement) (bool, error) {
+	l, there := ro.LeafOf(a.Account, a.Device)
+	switch {
+	case roleOf(ro, a.Account) == 0:
+		return true, s.tellVerdict(cv, st, letter.Verdict{Removed: true})
+	case there && l.Hash == a.New:
+		return true, nil // carried out
+	case there && !a.Names(l.Hash):
+		return true, s.tellVerdict(cv, st, letter.Verdict{Leaf: l.Hash})
+	}
+	return false, nil
 }
 
 // newestChain returns the longest chain of an account that is known here or
@@ -218,6 +230,14 @@ func (s *step) count(prefix string) (n int, err error) {
 // dueRefresh plans the refreshes whose turn is ours.
 func (s *step) dueRefresh(r *room) error {
 	now := s.c.now().Unix()
+	cv, err := s.conv(r.Conv)
+	if err != nil || cv == nil {
+		return err
+	}
+	ro, err := s.roster(r.ID)
+	if err != nil {
+		return err
+	}
 	return s.scan(vault.Name("refresh", b64(r.ID[:])), func(name string, b []byte) (bool, error) {
 		var q refreshing
 		if err := decodeRecord(b, &q); err != nil {
@@ -228,9 +248,13 @@ func (s *step) dueRefresh(r *room) error {
 			return true, nil
 		}
 		s.del(name)
-		p, err := refreshPlan(q)
-		if err != nil {
+		p, st, err := refreshPlan(q)
+		a, ok := roster.Asks(q.Request)
+		if err != nil || !ok {
 			return true, nil // it was read when it came; a bug if not
+		}
+		if done, err := s.needless(cv, ro, a, st); err != nil || done {
+			return err == nil, err // by what the log has said since it came
 		}
 		s.plan(r, p)
 		s.putRoom(r)
@@ -240,23 +264,23 @@ func (s *step) dueRefresh(r *room) error {
 
 // refreshPlan is the change that carries a request out. Whether there is still
 // something to do shows when it is staged.
-func refreshPlan(q refreshing) (plan, error) {
+func refreshPlan(q refreshing) (plan, roster.Statement, error) {
 	chain, err := identity.VerifyFor(q.Account, q.Chain)
 	if err != nil {
-		return plan{}, err
+		return plan{}, roster.Statement{}, err
 	}
 	rq, st, err := roster.ParseRejoin(q.Request, func(wire.AccountID) (*identity.Chain, bool) { return chain, true })
 	if err != nil {
-		return plan{}, err
+		return plan{}, st, err
 	}
 	var door address
 	if err := wire.Decode(st.Door, &door); err != nil {
-		return plan{}, err
+		return plan{}, st, err
 	}
 	return plan{
 		Add:      []invitee{{Account: q.Account, Package: rq.KeyPackage, Chain: q.Chain, Door: door}},
 		Evidence: [][]byte{rq.Evidence.Encode()},
-	}, nil
+	}, st, nil
 }
 
 // verdicts are answered at most once a day to one device.

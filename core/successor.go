@@ -132,6 +132,13 @@ func (s *step) logGone(r *room, why wire.Code) error {
 // dueSuccession says what a room's sender has to do for its successor; nil:
 // nothing now.
 func (c *Client) dueSuccession(s *step, r *room) (action, error) {
+	if r.State == roomSucceeded {
+		if f, err := s.forsaken(r.ID); err != nil {
+			return nil, err
+		} else if f != nil {
+			return s.dueForsaken(r, f), nil
+		}
+	}
 	if !r.Moving {
 		return nil, nil
 	}

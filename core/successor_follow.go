@@ -316,6 +316,9 @@ func (s *step) goOver(r *room, cv *conversation, was wire.RoomID, l *lineage, ne
 		return err
 	}
 	from.State = roomSucceeded
+	if err := s.askInPassing(from, cv); err != nil {
+		return err
+	}
 	s.del(healingName(from.ID))
 	s.putLineage(r, l)
 	s.putRoom(from)
@@ -332,8 +335,10 @@ func (s *step) goOver(r *room, cv *conversation, was wire.RoomID, l *lineage, ne
 	if untold {
 		return s.notice(cv, NoticeMovedUntold, "This conversation goes on in a new room. Its old one could not be asked, so that rests on the members as this device last knew them.")
 	}
-	return s.notice(cv, NoticeMoved, "This conversation goes on in a new room.")
+	return s.notice(cv, NoticeMoved, textMoved)
 }
+
+const textMoved = "This conversation goes on in a new room."
 
 // infoHash names a GroupInfo.
 func infoHash(info *mls.GroupInfo) [sha256.Size]byte { return sha256.Sum256(info.Marshal()) }

@@ -504,54 +504,182 @@ func TestOffenderLeftOut(t *testing.T) {
 	})
 }
 
+// garble garbles the first commit behind an epoch on its way to some.
+func garble(w *hearthtest.World, epoch uint64, people ...string) {
+	w.Net.Tamper(func(l *hearthtest.Link, d hearthtest.Direction, f wire.Frame) []wire.Frame {
+		var e wire.Entry
+		if slices.Contains(people, l.Person) && d == hearthtest.ToClient && f.Op == wire.OpEntry && wire.Decode(f.Body, &e) == nil &&
+			e.Kind == wire.KindCommit && uint64(e.Epoch) == epoch {
+			e.Payload = slices.Clone(e.Payload)
+			e.Payload[len(e.Payload)/2] ^= 1
+			f.Body = wire.Encode(e)
+		}
+		return []wire.Frame{f}
+	})
+}
+
+// outrun has bob commit while some are away, who then can't follow the first of
+// it; then they are alone.
+func outrun(w *hearthtest.World, room string, bob *hearthtest.Person, commit func(), others []*hearthtest.Person, away ...*hearthtest.Person) core.Inside {
+	w.T.Helper()
+	before, err := bob.Client.Inside(room)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	var names []string
+	for _, p := range away {
+		w.Net.Offline(p.Name)
+		names = append(names, p.Name)
+	}
+	commit()
+	w.Sleep(time.Minute)
+	for _, p := range others {
+		w.Net.Offline(p.Name)
+	}
+	garble(w, before.Group.Epoch(), names...)
+	for _, p := range away {
+		w.Net.Online(p.Name)
+	}
+	return before
+}
+
+// twice commits twice, to the end that all is as before.
+func twice(w *hearthtest.World, room string, p *hearthtest.Person) func() {
+	return func() {
+		for _, timer := range []string{"7d", "30d"} {
+			if _, err := p.Client.GroupSet(p.Patience(), room, core.GroupSettings{Retention: &timer}); err != nil {
+				w.T.Fatal(err)
+			}
+		}
+	}
+}
+
 // TestReturns: a device that was alone out of step has founded a successor; the
-// others had gone further, so that it does not count. They put the device back,
-// and what it said in its successor reaches them.
+// others had gone further, so that it does not count. Whoever of them is there
+// first puts the device back, and what it said in its successor reaches them.
 func TestReturns(t *testing.T) {
+	for _, order := range []string{"an admin", "a plain member", "both"} {
+		t.Run(order+" first", func(t *testing.T) {
+			hearthtest.Run(t, func(w *hearthtest.World) {
+				bob, carol := w.Person("bob"), w.Person("carol")
+				alice, room := kitchen(w, bob, carol)
+				if _, err := alice.Client.GroupRole(alice.Patience(), room, "bob", "admin"); err != nil {
+					t.Fatal(err)
+				}
+				w.Sleep(20 * time.Minute) // what follows joining is done
+				before := outrun(w, room, bob, twice(w, room, bob), []*hearthtest.Person{bob, carol}, alice)
+				w.Sleep(15 * time.Minute)
+				alice.Notice(core.NoticeMoved)
+				alice.Send(room, "all alone")
+				switch order {
+				case "an admin":
+					w.Net.Online("bob")
+					bob.Expect("all alone")
+					w.Net.Online("carol")
+					carol.Expect("all alone")
+				case "a plain member":
+					w.Net.Online("carol")
+					carol.Expect("all alone")
+					w.Net.Online("bob")
+					bob.Expect("all alone")
+				case "both":
+					w.Net.Online("bob")
+					w.Net.Online("carol")
+					bob.Expect("all alone")
+					carol.Expect("all alone")
+				}
+				agreed(w, room, alice, bob, carol)
+				reaches(w, room, "not any more", bob, alice, carol)
+				if in, err := alice.Client.Inside(room); err != nil || in.Room != before.Room {
+					t.Errorf("alice is in another room, %v", err)
+				}
+				told(w, alice, core.NoticeOutOfStep, core.NoticeMoved, core.NoticeRejoined)
+				// A month later nobody waits for anything there any more.
+				w.Sleep(32 * 24 * time.Hour)
+				reaches(w, room, "a month later", alice, bob, carol)
+				agreed(w, room, alice, bob, carol)
+			})
+		})
+	}
+}
+
+// TestReturnsTogether: two were out of step and are in the successor together. A
+// plain member's word does not part them; an admin's brings both back.
+func TestReturnsTogether(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		bob, carol, dave := w.Person("bob"), w.Person("carol"), w.Person("dave")
+		alice, room := kitchen(w, bob, carol, dave)
+		if _, err := alice.Client.GroupRole(alice.Patience(), room, "bob", "admin"); err != nil {
+			t.Fatal(err)
+		}
+		w.Sleep(20 * time.Minute)
+		before := outrun(w, room, bob, twice(w, room, bob), []*hearthtest.Person{bob, carol}, alice, dave)
+		w.Sleep(20 * time.Minute)
+		reaches(w, room, "two of us", alice, dave)
+		w.Net.Online("carol")
+		w.Sleep(10 * time.Minute)
+		reaches(w, room, "still two of us", dave, alice)
+		w.Net.Online("bob")
+		for _, p := range []*hearthtest.Person{bob, carol} {
+			p.Expect("two of us")
+			p.Expect("still two of us")
+		}
+		agreed(w, room, alice, bob, carol, dave)
+		if in, err := alice.Client.Inside(room); err != nil || in.Room != before.Room {
+			t.Errorf("alice is in another room, %v", err)
+		}
+		for _, p := range []*hearthtest.Person{alice, dave} {
+			// Whoever comes first is told of the other one.
+			wantNotices(t, p, slices.DeleteFunc([]string{core.NoticeOutOfStep, core.NoticeMoved, core.NoticeRejoined, core.NoticeRefreshed},
+				func(code string) bool { return code == core.NoticeRefreshed && !slices.Contains(noticesOf(p), code) })...)
+		}
+	})
+}
+
+// TestNotLuredBack: a founding counts, and the only one who is there says that it
+// does not: a plain member takes the device back into the old room. It goes over
+// again to the others once one of them is in the successor, with what it said.
+func TestNotLuredBack(t *testing.T) {
 	hearthtest.Run(t, func(w *hearthtest.World) {
 		bob, carol := w.Person("bob"), w.Person("carol")
 		alice, room := kitchen(w, bob, carol)
 		if _, err := alice.Client.GroupRole(alice.Patience(), room, "bob", "admin"); err != nil {
 			t.Fatal(err)
 		}
-		w.Sleep(20 * time.Minute) // what follows joining is done
-		before, err := alice.Client.Inside(room)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.Net.Offline("alice")
-		for _, timer := range []string{"7d", "30d"} {
-			if _, err := bob.Client.GroupSet(bob.Patience(), room, core.GroupSettings{Retention: &timer}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		w.Sleep(time.Minute)
-		w.Net.Offline("bob")
-		w.Net.Offline("carol")
+		carol.Receipts(false)       // she says nothing by herself
+		w.Sleep(8 * 24 * time.Hour) // the next that is said takes a renewal, which changes nothing
+		renew := func() { bob.Send(room, "renewed") }
+		before := outrun(w, room, bob, renew, []*hearthtest.Person{bob, carol}, alice)
+		w.Sleep(15 * time.Minute)
+		alice.Notice(core.NoticeMoved)
+		// carol's client does not hear of the founding, and goes on in the old room.
+		notices := 0
 		w.Net.Tamper(func(l *hearthtest.Link, d hearthtest.Direction, f wire.Frame) []wire.Frame {
 			var e wire.Entry
-			if l.Person == "alice" && d == hearthtest.ToClient && f.Op == wire.OpEntry && wire.Decode(f.Body, &e) == nil &&
-				e.Kind == wire.KindCommit && uint64(e.Epoch) == before.Group.Epoch() {
-				e.Payload = slices.Clone(e.Payload)
-				e.Payload[len(e.Payload)/2] ^= 1
-				f.Body = wire.Encode(e)
+			if l.Person == "carol" && d == hearthtest.ToClient && f.Op == wire.OpEntry && wire.Decode(f.Body, &e) == nil && e.Kind == wire.KindNotice {
+				if notices++; notices == 2 {
+					e.Payload = []byte("nothing that opens")
+					f.Body = wire.Encode(e)
+				}
 			}
 			return []wire.Frame{f}
 		})
-		w.Net.Online("alice")
-		w.Sleep(15 * time.Minute)
-		alice.Notice(core.NoticeMoved)
-		alice.Send(room, "all alone")
-		// TODO(protocol §5): where a plain member puts alice back before an admin
-		// does, she does not take its word and stays in her room.
-		w.Net.Online("bob")
-		bob.Expect("all alone")
 		w.Net.Online("carol")
-		carol.Expect("all alone")
-		agreed(w, room, alice, bob, carol)
-		reaches(w, room, "not any more", bob, alice, carol)
+		alice.Notice(core.NoticeRejoined)
 		if in, err := alice.Client.Inside(room); err != nil || in.Room != before.Room {
-			t.Errorf("alice is in another room, %v", err)
+			t.Fatalf("alice was not lured, %v", err)
 		}
+		reaches(w, room, "to whom?", alice, carol)
+		w.Net.Online("bob")
+		bob.Expect("to whom?")
+		reaches(w, room, "to both of us", bob, alice)
+		in, err := alice.Client.Inside(room)
+		if err != nil || in.Room == before.Room {
+			t.Errorf("alice is still in the old room, %v", err)
+		}
+		if other, err := bob.Client.Inside(room); err != nil || other.Room != in.Room {
+			t.Errorf("bob is elsewhere than alice, %v", err)
+		}
+		told(w, alice, core.NoticeOutOfStep, core.NoticeMoved, core.NoticeRejoined, core.NoticeMoved)
 	})
 }
