@@ -189,12 +189,7 @@ func (s *step) keepAmendment(cv *conversation, st roster.State, from wire.Accoun
 	if err != nil {
 		return 0, err
 	}
-	s.putUntil(idName(cv.ID, id[:]), n, until)
-	if h.Type == EventDeletion {
-		return n, nil
-	}
-	s.putUntil(amendName(cv.ID, a.of, id[:]), n, until)
-	if a.target.Type == EventMessage && !a.target.Amended {
+	if h.Type != EventDeletion && a.target.Type == EventMessage && !a.target.Amended {
 		a.target.Amended = true
 		s.putUntil(lineName(cv.ID, a.line), a.target, a.target.Until)
 	}

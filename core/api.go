@@ -100,6 +100,9 @@ type Event struct {
 	Reply string `json:"reply,omitempty"`
 	// Expires is when a message ends; nil in a message means that it is kept.
 	Expires *time.Time `json:"expires,omitempty"`
+	// AfterReading is how many seconds a message has once it is read; absent when
+	// that has begun, or its sender chose no such end.
+	AfterReading uint32 `json:"after_reading,omitempty"`
 
 	Kind  string `json:"kind,omitempty"`  // request: direct or group
 	Name  string `json:"name,omitempty"`  // request: the group's name

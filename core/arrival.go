@@ -267,14 +267,9 @@ func (s *step) arrivedLine(l handedLine) error {
 		cv.Past = max(cv.Past, n)
 	}
 	s.putUntil(lineName(cv.ID, n), h, h.Until)
-	if h.said() {
-		s.putUntil(idName(cv.ID, h.ID), n, h.Until)
-		if h.amends() && h.Type != EventDeletion {
-			s.putUntil(amendName(cv.ID, h.Reply, h.ID), n, h.Until)
-		}
-		if l.Signed != nil {
-			s.putUntil(signedName(cv.ID, n), *l.Signed, h.Until)
-		}
+	s.index(cv.ID, n, &h)
+	if h.said() && l.Signed != nil {
+		s.putUntil(signedName(cv.ID, n), *l.Signed, h.Until)
 	}
 	s.putConv(cv)
 	return nil

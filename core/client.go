@@ -321,7 +321,10 @@ type SendOptions struct {
 	To     string // handle, bare name, account id, link or room
 	Text   string
 	Expire time.Duration // 0: the conversation's timer
-	Reply  string        // the id of the message that this one answers
+	// FromReading lets Expire begin when somebody reads the message, for each
+	// reader; on the sender's devices when it is sent.
+	FromReading bool
+	Reply       string // the id of the message that this one answers
 }
 
 // GroupSettings says what GroupSet changes; nil fields stay.

@@ -1,7 +1,9 @@
 package core
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"hearth/content"
@@ -53,6 +55,9 @@ type happening struct {
 	// Amended: something was said of this message later (amend.go). Deleted: its
 	// content was taken away.
 	Amended, Deleted bool
+	// Fuse is how many seconds a message has once it is read; 0: its end does not
+	// wait for that.
+	Fuse uint32
 }
 
 // queue is the state of the event queue.
@@ -112,8 +117,23 @@ func (s *step) record(cv *conversation, h happening) (uint64, error) {
 		}
 	}
 	s.putUntil(lineName(cv.ID, n), h, h.Until)
+	s.index(cv.ID, n, &h)
 	s.putConv(cv)
 	return n, nil
+}
+
+// index writes by what a line that somebody said is found.
+func (s *step) index(id convID, n uint64, h *happening) {
+	if !h.said() {
+		return
+	}
+	s.putUntil(idName(id, h.ID), n, h.Until)
+	if h.amends() && h.Type != EventDeletion {
+		s.putUntil(amendName(id, h.Reply, h.ID), n, h.Until)
+	}
+	if h.Fuse != 0 {
+		s.putUntil(fuseName(id, n), true, h.Until)
+	}
 }
 
 // tell adds an event to the queue and returns its number.
@@ -168,6 +188,7 @@ func (s *step) event(id convID, h *happening) (Event, error) {
 		t := end(h.Until)
 		e.Expires = &t
 	}
+	e.AfterReading = h.Fuse
 	var err error
 	if h.Account != (wire.AccountID{}) {
 		switch h.Type {
@@ -282,6 +303,15 @@ func (s *step) markRead(id convID, e Event) error {
 	if err := s.marked(id, e.ID); err != nil {
 		return err
 	}
+	if m, err := content.ParseMessageID(e.ID); err == nil {
+		n, err := s.lineOf(id, m[:])
+		if err != nil {
+			return err
+		}
+		if err := s.light(id, n, n); err != nil {
+			return err
+		}
+	}
 	cv, err := s.conv(id)
 	if err != nil || cv == nil {
 		return err
@@ -305,7 +335,7 @@ func (c *Client) History(ctx context.Context, room string, limit int) ([]Event, 
 		return nil, wire.Errorf(wire.BadInput, "a limit is a number from 0")
 	}
 	var out []Event
-	read := false
+	read, first, last := false, uint64(0), uint64(0)
 	err = c.look(ctx, func(s *step) error {
 		cv, err := s.conv(id)
 		if err != nil {
@@ -318,52 +348,26 @@ func (c *Client) History(ctx context.Context, room string, limit int) ([]Event, 
 		if err != nil {
 			return err
 		}
-		for n := cv.Lines; n > 0 && (limit == 0 || len(out) < limit); {
-			// From the end, a page at a time: what lies further back is not read.
-			if n <= cv.Base && n > cv.Past {
-				n = cv.Past // nothing lies between (handover.go)
-				continue
+		last = cv.Lines
+		var failed error
+		err = s.linesBack(cv, last, func(n uint64, h *happening) bool {
+			if h.amends() {
+				return true // it is shown with its message
 			}
-			first := uint64(1)
-			if n > scanPage {
-				first = n - scanPage + 1
+			e, err := s.event(id, h)
+			if failed = cmp.Or(err, s.showMarks(&e, h, to)); failed != nil {
+				return false
 			}
-			var page []Event
-			items, err := c.vault.Scan(s.ctx, historyName(id), lineName(id, first-1), scanPage)
-			if err != nil {
-				return err
-			}
-			for _, it := range items {
-				if m, _ := vault.Number(it.Name); m > n {
-					break
-				}
-				h := new(happening)
-				if err := decodeRecord(it.Value, h); err != nil {
-					return err
-				}
-				if h.amends() {
-					continue // it is shown with its message
-				}
-				e, err := s.event(id, h)
-				if err != nil {
-					return err
-				}
-				if err := s.showMarks(&e, h, to); err != nil {
-					return err
-				}
-				page = append(page, e)
-			}
-			out = append(page, out...)
-			if len(items) == 0 && first == 1 {
-				break
-			}
-			n = first - 1
+			out, first = append(out, e), n
+			return limit == 0 || len(out) < limit
+		})
+		slices.Reverse(out)
+		if err := cmp.Or(err, failed); err != nil {
+			return err
 		}
-		if limit > 0 && len(out) > limit {
-			out = out[len(out)-limit:]
-		}
-		read = cv.Unread > 0
-		return nil
+		fuses, err := s.any(fusesName(id))
+		read = cv.Unread > 0 || fuses
+		return err
 	})
 	if err == nil && read {
 		err = c.step(ctx, func(s *step) error {
@@ -373,6 +377,9 @@ func (c *Client) History(ctx context.Context, room string, limit int) ([]Event, 
 			}
 			cv.Unread = 0
 			s.putConv(cv)
+			if err := s.light(id, first, last); err != nil {
+				return err
+			}
 			if err := s.markedAll(cv); err != nil {
 				return err
 			}

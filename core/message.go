@@ -262,8 +262,16 @@ func (s *step) keepMessage(cv *conversation, st roster.State, from wire.AccountI
 		}
 		return n, nil
 	}
+	mine, err := s.isMe(from)
+	if err != nil {
+		return 0, err
+	}
 	now := s.c.now()
-	ends := m.End(now, time.Time{}, time.Duration(st.Retention)*time.Second)
+	var read time.Time
+	if mine {
+		read = now // its author knows it
+	}
+	ends := m.End(now, read, time.Duration(st.Retention)*time.Second)
 	if !ends.IsZero() && !ends.After(now) {
 		return 0, nil // over before it came
 	}
@@ -282,16 +290,13 @@ func (s *step) keepMessage(cv *conversation, st roster.State, from wire.AccountI
 	if own {
 		h.Room = cv.Room
 		h.State = StateQueued
-	} else if mine, err := s.isMe(from); err != nil {
-		return 0, err
 	} else if !mine {
 		cv.Unread++
 	}
-	if n, err = s.record(cv, h); err != nil {
-		return 0, err
+	if m.Expires != nil && m.Expires.Relative && !mine {
+		h.Fuse = m.Expires.Time
 	}
-	s.putUntil(idName(cv.ID, id[:]), n, until)
-	return n, nil
+	return s.record(cv, h)
 }
 
 // has reports whether there is a record.

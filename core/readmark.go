@@ -105,11 +105,14 @@ func (c *Client) shareReads(ctx context.Context) error {
 // later stays unread. A mark never makes anything unread again.
 func (s *step) readThrough(m readMark) error {
 	cv, err := s.conv(m.Conv)
-	if err != nil || cv == nil || cv.Unread == 0 {
+	if err != nil || cv == nil {
 		return err
 	}
 	n, err := s.lineOf(cv.ID, m.Message)
 	if err != nil || n == 0 {
+		return err
+	}
+	if err := s.light(cv.ID, 1, n); err != nil || cv.Unread == 0 {
 		return err
 	}
 	later := uint64(0)

@@ -306,12 +306,7 @@ func (s *step) takeEntry(m *backup.Manifest, g backup.Segment, e archive.Entry) 
 			return 0, nil, nil
 		}
 		s.putUntil(lineName(l.Conv, l.N), h, h.Until)
-		if len(h.ID) > 0 && h.said() {
-			s.putUntil(idName(l.Conv, h.ID), l.N, h.Until)
-		}
-		if h.amends() && h.Type != EventDeletion {
-			s.putUntil(amendName(l.Conv, h.Reply, h.ID), l.N, h.Until)
-		}
+		s.index(l.Conv, l.N, h)
 		if len(l.Signed) > 0 {
 			var signed signedBytes
 			if wire.Decode(l.Signed, &signed) != nil {

@@ -25,7 +25,12 @@ func (c *Client) Send(ctx context.Context, o SendOptions) (Sent, error) {
 		return Sent{}, wire.Errorf(wire.BadInput, "a message cannot end before it is sent")
 	}
 	opts := content.Options{Sent: c.now()}
-	if o.Expire > 0 {
+	switch {
+	case o.Expire > 0 && o.FromReading:
+		opts.Expires = content.EndsAfterReading(o.Expire)
+	case o.FromReading:
+		return Sent{}, wire.Errorf(wire.BadInput, "there is no time to count from reading").WithNext("give --expire, such as 30s")
+	case o.Expire > 0:
 		opts.Expires = content.EndsAt(opts.Sent.Add(o.Expire))
 	}
 	if o.Reply != "" {
@@ -135,7 +140,11 @@ func (s *step) say(id convID, m *content.Message, body []byte) (content.MessageI
 			return mid, err
 		}
 	}
-	if _, err := s.enqueue(r, row{Kind: content.KindContent, Body: body, Message: mid[:], Until: h.Until}); err != nil {
+	until := h.Until
+	if m.Expires != nil && m.Expires.Relative {
+		until = s.keepUntil(ro.State()) // for as long as others may take to read it
+	}
+	if _, err := s.enqueue(r, row{Kind: content.KindContent, Body: body, Message: mid[:], Until: until}); err != nil {
 		return mid, err
 	}
 	s.putRoom(r)

@@ -12,8 +12,10 @@ type SendParams struct {
 	To     string `json:"to"` // handle, bare name, account id, link or room
 	Text   string `json:"text"`
 	Expire string `json:"expire,omitempty"` // a time span such as 30s
-	Reply  string `json:"reply,omitempty"`  // the id of the message that this one answers
-	Wait   string `json:"wait,omitempty"`   // how long to wait until it is sent; absent: SendWait
+	// FromReading lets expire begin when somebody reads the message.
+	FromReading bool   `json:"from_reading,omitempty"`
+	Reply       string `json:"reply,omitempty"` // the id of the message that this one answers
+	Wait        string `json:"wait,omitempty"`  // how long to wait until it is sent; absent: SendWait
 }
 
 func send(ctx context.Context, c Core, p SendParams) (core.Sent, error) {
@@ -35,7 +37,7 @@ func send(ctx context.Context, c Core, p SendParams) (core.Sent, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	return c.Send(ctx, core.SendOptions{To: p.To, Text: p.Text, Expire: expire, Reply: p.Reply})
+	return c.Send(ctx, core.SendOptions{To: p.To, Text: p.Text, Expire: expire, FromReading: p.FromReading, Reply: p.Reply})
 }
 
 // EditParams are those of edit: a text that takes the place of an own message's.

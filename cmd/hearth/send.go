@@ -42,6 +42,7 @@ func (a *app) sendCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&file, "file", "", "a file to send along (comes with a later version)")
 	cmd.Flags().StringVar(&p.Expire, "expire", "", "when it ends, such as 30s or 7d (default the room's)")
+	cmd.Flags().BoolVar(&p.FromReading, "from-reading", false, "let --expire begin when it is read")
 	cmd.Flags().StringVar(&p.Reply, "reply", "", "the id of the message that this one answers")
 	return cmd
 }
