@@ -171,13 +171,15 @@ func (g *Group) makePlan(list []resolved, from sender, founding bool) (*plan, er
 			pl.needsPath = true
 		}
 	}
-	// §12.2: the same PreSharedKeyID twice.
+	// §12.2: the same PreSharedKeyID twice. A map, for a commit holds tens of
+	// thousands of them.
+	uses := make(map[string]bool, len(pl.psks))
 	for i := range pl.psks {
-		for j := range i {
-			if pl.psks[i].full() == pl.psks[j].full() {
-				return nil, errCommitSamePSK
-			}
+		use := pl.psks[i].full()
+		if uses[use] {
+			return nil, errCommitSamePSK
 		}
+		uses[use] = true
 	}
 	var err error
 	if from.kind == senderNewMemberCommit {
