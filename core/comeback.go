@@ -58,10 +58,7 @@ func (c *Client) comeBack(b *comeback) action {
 	return func(ctx context.Context) (time.Duration, error) {
 		drop := func(why error) (time.Duration, error) {
 			c.debug("a Welcome back was refused", why)
-			return 0, c.step(ctx, func(s *step) error {
-				s.del(b.name())
-				return nil
-			})
+			return 0, c.step(ctx, func(s *step) error { return s.askAnew(b) })
 		}
 		inv := &b.Wrapper
 		var kp keyPackage

@@ -452,6 +452,11 @@ func stepNoticeName(id wire.RoomID) string { return vault.Name("step", b64(id[:]
 // epoch: it is noted, for it lets plain members found a successor, and answered.
 func (s *step) hearOutOfStep(r *room, cv *conversation, _ *roster.Roster, n heard) error {
 	s.put(stepNoticeName(r.ID), n.number)
+	if n.own {
+		if err := s.unheard(r); err != nil {
+			return err
+		}
+	}
 	return s.hearRejoin(n.Body)
 }
 

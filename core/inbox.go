@@ -61,6 +61,8 @@ func (l *roomLog) opened(ctx context.Context, which int, o wire.SeatOpened) (boo
 		}
 		if which == 0 && r.Old != nil {
 			r.Old = nil // the new seat opens: the rename came through
+			// That of our own making is nobody else's to spoil.
+			s.del(adderName(r.ID))
 		}
 		s.putRoom(r)
 		read := r.Read

@@ -2,7 +2,6 @@ package core_test
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/binary"
 
 	"hearth/core"
@@ -78,12 +77,6 @@ func leaveOf(m *insider, key identity.DeviceKey) roster.Evidence {
 
 // Commits that the others must refuse.
 var commitDeviations = []hearthtest.Deviation{
-	refused("garbage committed", func(m *insider) {
-		b := make([]byte, 3000)
-		rand.Read(b)
-		m.sendCommit(b, wire.NewSecret().Hash(), nil, nil)
-	}, silent),
-
 	refused("a plain member renames the group", func(m *insider) {
 		m.commit(changing(m.renamed(), roster.Change{}))
 	}, edit("core/roster/rights.go", "return refuse(\"a setting changed by one who is neither owner nor admin\")", "return nil")),
@@ -98,12 +91,6 @@ var commitDeviations = []hearthtest.Deviation{
 		m.commit(mls.CommitOptions{Remove: []mls.LeafIndex{m.leafOf(m.st.Bob)}})
 	}, single),
 
-	refused("a plain member makes itself owner", func(m *insider) {
-		s := m.Roster.State()
-		s.SetRole(m.chain.Account(), roster.RoleOwner)
-		m.commit(changing(s, roster.Change{}))
-	}, edit("core/roster/rights.go", "return refuse(\"a role changed by one who is not owner\")", "continue")),
-
 	refused("a plain member invites", func(m *insider) {
 		m.st.Person("dave")
 		kp, chain, _ := m.claim("dave")
@@ -113,15 +100,6 @@ var commitDeviations = []hearthtest.Deviation{
 		o.Add = []*mls.KeyPackage{kp}
 		m.commit(o, m.newSeat())
 	}, edit("core/roster/rights.go", "return refuse(\"an account added by one who is neither owner nor admin\")", "continue")),
-
-	refused("another's credential in a renewed leaf", func(m *insider) {
-		_, bob, _, err := m.st.Bob.Client.Identity()
-		m.must(err)
-		c := mls.BasicCredential(bob.CredentialOf(bob.Devices()[0].ID).Marshal())
-		m.commit(mls.CommitOptions{Leaf: &mls.LeafChange{Credential: &c}})
-	}, proves,
-		edit("core/roster/judge.go", "case l.Account != old.Account:", "case false:"),
-		edit("core/roster/judge.go", "case l.Device != old.Device:", "case false:")),
 
 	refused("a renewed leaf with a key that is not its device's", func(m *insider) {
 		key, err := mls.GenerateSignatureKey(core.Suite)
@@ -217,23 +195,9 @@ var commitDeviations = []hearthtest.Deviation{
 		m.commit(o, m.newSeat())
 	}, edit("core/roster/state.go", "case len(s.Members) > int(s.Limit):", "case false:")),
 
-	refused("a ReInit", func(m *insider) {
-		m.commit(mls.CommitOptions{ReInit: &mls.ReInit{GroupID: []byte("the next one"), Version: 1, Suite: core.Suite, Extensions: m.Group.Extensions()}})
-	}, edit("core/roster/judge.go", "case ch.ReInit != nil:", "case false:")),
-
 	refused("a pre-shared key", func(m *insider) {
 		m.commit(mls.CommitOptions{PSKs: []mls.PSK{m.Group.ResumptionPSK(mls.UsageApplication)}})
 	}, edit("core/roster/judge.go", "case len(ch.PSKs) > 0:", "case false:")),
-
-	refused("a proposal that does not travel in its commit", func(m *insider) {
-		msg, ref, err := m.Group.Propose(mls.Proposal{Type: mls.ProposalRemove, Remove: m.leafOf(m.st.Bob)}, mls.ProposeOptions{})
-		m.must(err)
-		m.post(msg)
-		m.Group = allowing(m)
-		m.commit(mls.CommitOptions{ByReference: [][]byte{ref}})
-	}, edit("core/found.go", "return mls.Limits{", "return mls.Limits{AllowProposalsByReference: true, "),
-		edit("core/inbox.go", "if staged.Kind() != mls.ContentApplication {", "if staged.Kind() != mls.ContentApplication {\n\t\ts.groups[r.ID] = true\n\t\ts.putRatchets(r.ID, staged.Apply())"),
-		edit("core/roster/judge.go", "case len(ch.ByReference) > 0:", "case false:"), single),
 
 	refused("a change of a kind that there is not", func(m *insider) {
 		m.commit(mls.CommitOptions{}) // after it our tree knows its hashes
@@ -290,43 +254,10 @@ var commitDeviations = []hearthtest.Deviation{
 		rejoin(m, kp, q.Evidence)
 	}, edit("core/roster/rights.go", "e.names(l.Hash) && v.adds(e) {", "v.adds(e) {")),
 
-	refused("a commit from outside", func(m *insider) {
-		info, err := m.Group.GroupInfo(true, true)
-		m.must(err)
-		old := m.Group.OwnLeaf()
-		msg, g, err := mls.JoinExternally(info, m.member, mls.Lifetime{NotAfter: 1 << 40}, mls.ExternalOptions{Remove: &old, Limits: core.Limits()})
-		m.must(err)
-		m.sendCommit(msg, m.token(g).Hash(), nil, nil)
-	}, edit("core/found.go", "return mls.Limits{", "return mls.Limits{AllowExternalCommits: true, "), private,
-		edit("core/roster/judge.go", "case ch.External:", "case false:"),
-		edit("core/roster/judge.go", "if m.Index == v.committer.Index {", "if false {"), single),
-
 	refused("a commit in the clear", func(m *insider) { m.commit(mls.CommitOptions{Public: true}) }, private),
 
 	refused("a commit with data beside it", func(m *insider) { m.commit(mls.CommitOptions{AuthenticatedData: []byte("for the server")}) },
 		edit("core/commit.go", "case len(staged.AuthenticatedData()) > 0:", "case false:")),
-
-	deviation("a commit that only some can open", func(st *stage) {
-		// Bob seals carol's path secret to a key that is not hers.
-		m := turn(st, st.Bob, st.Group)
-		m.commit(mls.CommitOptions{}) // after it our tree knows its hashes
-		n, ok := m.Group.Member(m.leafOf(st.Carol))
-		if !ok {
-			st.T.Fatal("carol has no leaf")
-		}
-		other, _ := m.forged(m.chain.CredentialOf(m.key.ID()))
-		n.EncryptionKey = bytes.Clone(other.Leaf().EncryptionKey)
-		before := group(st, st.Carol)
-		m.commit(mls.CommitOptions{})
-		m.afterwards(st.Alice)
-		st.Carol.Notice(core.NoticeOutOfStep)
-		if got := st.Carol.State(st.Group); got != core.RoomOutOfStep {
-			st.T.Errorf("carol's room is %s", got)
-		}
-		if got := group(st, st.Carol); len(got.Members) != len(before.Members) || got.Name != before.Name {
-			st.T.Errorf("carol sees the group as %+v", got)
-		}
-	}, silent),
 }
 
 // private takes out that commits are PrivateMessages.

@@ -20,7 +20,9 @@ import (
 
 func TestDeviations(t *testing.T) { hearthtest.Play(t, deviations()) }
 
-func TestEveryCheckMatters(t *testing.T) { hearthtest.Checks(t, deviations(), "core") }
+func TestEveryCheckMatters(t *testing.T) {
+	hearthtest.Checks(t, "core", map[string][]hearthtest.Deviation{"TestDeviations": deviations(), "TestHostile": hostile()})
+}
 
 // TestManyDeviations: with those of servers, which are in package hearthtest,
 // there are far more than forty.

@@ -26,6 +26,8 @@ type lineage struct {
 	Later []byte
 	// LaterAt is that commit's number; 0: every commit so far was entered.
 	LaterAt wire.Number
+	// Beyond: the log has had commits behind that one.
+	Beyond bool
 	// OutOfStep lists who said since the newest commit or founding that they are
 	// out of step.
 	OutOfStep []wire.AccountID
@@ -115,7 +117,7 @@ func (s *step) entered(r *room, before pastEpoch, ch mls.Changes, number wire.Nu
 	if len(ch.Added) > 0 {
 		l.Grown = number
 	}
-	l.Later, l.LaterAt, l.OutOfStep = nil, 0, nil
+	l.Later, l.LaterAt, l.Beyond, l.OutOfStep = nil, 0, false, nil
 	s.putLineage(r, l)
 	return nil
 }
@@ -124,10 +126,11 @@ func (s *step) entered(r *room, before pastEpoch, ch mls.Changes, number wire.Nu
 // entered: who was out of step before must say so again.
 func (s *step) committed(r *room) error {
 	l, err := s.lineage(r.ID)
-	if err != nil || len(l.OutOfStep) == 0 {
+	beyond := l.LaterAt != 0 && !l.Beyond
+	if err != nil || len(l.OutOfStep) == 0 && !beyond {
 		return err
 	}
-	l.OutOfStep = nil
+	l.OutOfStep, l.Beyond = nil, l.Beyond || beyond
 	s.putLineage(r, l)
 	return nil
 }

@@ -4,4 +4,6 @@ import (
 	"testing"
 )
 
-func TestEveryCheckMatters(t *testing.T) { Checks(t, allDeviations(), "hearthtest") }
+func TestEveryCheckMatters(t *testing.T) {
+	Checks(t, "hearthtest", map[string][]Deviation{"TestDeviations": allDeviations()})
+}

@@ -3,10 +3,12 @@ package hearthtest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -89,7 +91,7 @@ func (p *Person) Notice(codes ...string) {
 // Play plays each deviation in a world of its own, as a subtest.
 func Play(t *testing.T, all []Deviation) {
 	for _, d := range all {
-		t.Run(subtest(d), func(t *testing.T) {
+		t.Run(Subtest(d.Name), func(t *testing.T) {
 			Run(t, func(w *World) {
 				st := newStage(w)
 				d.Run(st)
@@ -99,25 +101,33 @@ func Play(t *testing.T, all []Deviation) {
 	}
 }
 
-func subtest(d Deviation) string { return strings.ReplaceAll(d.Name, " ", "_") }
+// Subtest is what a deviation of that name is called where it is played.
+func Subtest(name string) string { return strings.ReplaceAll(name, " ", "_") }
 
 // Checks takes out one check after another and sees the deviation that it stops
 // succeed. In an ordinary run it takes a seeded pair; with HEARTH_CHECKS=all,
 // every one, and with HEARTH_CHECKS=none, or -short, none. folder is the package
-// whose TestDeviations plays them, a path below the module.
-func Checks(t *testing.T, all []Deviation, folder string) {
+// whose tests play them, a path below the module; played are the deviations by
+// the name of the test that does.
+func Checks(t *testing.T, folder string, played map[string][]Deviation) {
 	if testing.Short() || os.Getenv("HEARTH_CHECKS") == "none" {
 		t.Skip("taking checks out is left out of short runs")
 	}
-	for _, d := range all {
-		if len(d.Edits) == 0 {
-			t.Errorf("deviation %q names no check that stops it", d.Name)
-		}
+	type check struct {
+		Deviation
+		test string
 	}
-	for _, d := range all {
-		for _, e := range d.Edits {
-			if source, err := os.ReadFile(filepath.Join(moduleRoot(t), filepath.FromSlash(e.File))); err != nil || strings.Count(string(source), e.Old) != 1 {
-				t.Errorf("deviation %q: %s has not this once:\n%s", d.Name, e.File, e.Old)
+	var all []check
+	for _, test := range slices.Sorted(maps.Keys(played)) {
+		for _, d := range played[test] {
+			all = append(all, check{d, test})
+			if len(d.Edits) == 0 {
+				t.Errorf("deviation %q names no check that stops it", d.Name)
+			}
+			for _, e := range d.Edits {
+				if source, err := os.ReadFile(filepath.Join(moduleRoot(t), filepath.FromSlash(e.File))); err != nil || strings.Count(string(source), e.Old) != 1 {
+					t.Errorf("deviation %q: %s has not this once:\n%s", d.Name, e.File, e.Old)
+				}
 			}
 		}
 	}
@@ -128,13 +138,13 @@ func Checks(t *testing.T, all []Deviation, folder string) {
 		r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 		all = all[:min(len(all), 2)]
 	}
-	for _, d := range all {
-		t.Run(subtest(d), func(t *testing.T) { takeOut(t, d, folder) })
+	for _, c := range all {
+		t.Run(Subtest(c.Name), func(t *testing.T) { takeOut(t, c.Deviation, folder, c.test) })
 	}
 }
 
 // takeOut runs one deviation against our code without what stops it.
-func takeOut(t *testing.T, d Deviation, folder string) {
+func takeOut(t *testing.T, d Deviation, folder, test string) {
 	root := moduleRoot(t)
 	dir := t.TempDir()
 	replace := map[string]string{}
@@ -166,8 +176,9 @@ func takeOut(t *testing.T, d Deviation, folder string) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("go", "test", "-vet=off", "-overlay", list, "-count=1",
-		"-run", "^TestDeviations$/^"+subtest(d)+"$", ".")
+		"-run", "^"+test+"$/^"+regexp.QuoteMeta(Subtest(d.Name))+"$", ".")
 	cmd.Dir = filepath.Join(root, filepath.FromSlash(folder))
+	cmd.Env = append(os.Environ(), "HEARTH_FULL=1") // no slices
 	out, err := cmd.CombinedOutput()
 	text := string(out)
 	switch {
@@ -175,7 +186,7 @@ func takeOut(t *testing.T, d Deviation, folder string) {
 		t.Fatalf("without the check it does not build:\n%s", text)
 	case err == nil:
 		t.Error("without the check the deviation still has no effect: the check or the test is for nothing")
-	case strings.Contains(text, "panic:") || !strings.Contains(text, "--- FAIL: TestDeviations/"):
+	case strings.Contains(text, "panic:") || !strings.Contains(text, "--- FAIL: "+test+"/"):
 		t.Errorf("without the check the run ended otherwise:\n%s", text)
 	default:
 		t.Logf("without the check:\n%s", text)

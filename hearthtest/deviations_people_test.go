@@ -109,7 +109,7 @@ var peopleDeviations = []Deviation{
 		if !isCode(err, wire.WrongServer) && !isCode(err, wire.Unsupported) {
 			st.T.Errorf("got %v, want wrong_server or unsupported", err)
 		}
-	}, []Edit{{"core/session.go", "s.welcome.Version != wire.Version || ", ""}}},
+	}, []Edit{{"core/lane/session.go", "s.welcome.Version != wire.Version || ", ""}}},
 }
 
 // sealedDeviations have no check of ours to take out: what stops them is that
