@@ -50,6 +50,7 @@ type Client struct {
 	saving      oneAtATime // BackupCreate
 	saved       chan struct{}
 	ending      oneAtATime // AccountDelete
+	searching   oneAtATime // the first Search
 
 	// mu is held by every step and every look; never while waiting for the
 	// network. It guards what follows.
@@ -66,6 +67,8 @@ type Client struct {
 	// number of their entries, until the entries come back. Only a hint: a row
 	// that is posted twice is one entry.
 	posted map[wire.RoomID]map[uint64]post
+	// texts is what Search looks through; nil until somebody searches.
+	texts *searchTexts
 	// dead are the chains of accounts with revoked devices, and noticed when what
 	// a room is owed is this device's to do (owing.go).
 	dead    map[wire.AccountID]*identity.Chain
@@ -117,19 +120,20 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		cfg: cfg, vault: v, crew: &crew{}, opened: time.Now(), jitter: rand.N[time.Duration],
-		groups:  make(map[wire.RoomID]*mls.Group),
-		rosters: make(map[wire.RoomID]*roster.Roster),
-		loaded:  make(map[wire.RoomID]bool),
-		readers: make(map[wire.RoomID]*reader),
-		posted:  make(map[wire.RoomID]map[uint64]post),
-		dead:    make(map[wire.AccountID]*identity.Chain),
-		noticed: make(map[noticedKey]time.Time),
-		failed:  make(map[planID]error),
-		senders: make(map[queueID]*sender),
-		changed: make(chan struct{}),
-		saved:   make(chan struct{}, 1),
-		saving:  make(oneAtATime, 1),
-		ending:  make(oneAtATime, 1),
+		groups:    make(map[wire.RoomID]*mls.Group),
+		rosters:   make(map[wire.RoomID]*roster.Roster),
+		loaded:    make(map[wire.RoomID]bool),
+		readers:   make(map[wire.RoomID]*reader),
+		posted:    make(map[wire.RoomID]map[uint64]post),
+		dead:      make(map[wire.AccountID]*identity.Chain),
+		noticed:   make(map[noticedKey]time.Time),
+		failed:    make(map[planID]error),
+		senders:   make(map[queueID]*sender),
+		changed:   make(chan struct{}),
+		saved:     make(chan struct{}, 1),
+		saving:    make(oneAtATime, 1),
+		ending:    make(oneAtATime, 1),
+		searching: make(oneAtATime, 1),
 	}
 	c.net = lane.New(cfg.Dial, c.crew.spawn)
 	if err := c.sweep(ctx); err != nil {

@@ -26,6 +26,9 @@ func (c *Client) sweep(ctx context.Context) error {
 			s.batch, s.over = b, make(map[string]change)
 		}
 		ended++
+		if c.texts != nil {
+			c.texts.take(due.Name, nil)
+		}
 		return s.ended(due)
 	})
 	for _, f := range s.after {

@@ -69,6 +69,7 @@ func (c *Client) step(ctx context.Context, f func(*step) error) error {
 		c.forget(s)
 		return err
 	}
+	s.searchable()
 	for _, f := range s.after {
 		f()
 	}

@@ -74,6 +74,8 @@ func (f *fake) Send(ctx context.Context, o core.SendOptions) (core.Sent, error) 
 	return core.Sent{Room: "room", ID: "id-" + o.Text, State: state}, nil
 }
 
+func (f *fake) Search(context.Context, core.SearchOptions) ([]core.Event, error) { return nil, nil }
+
 func (f *fake) Amend(_ context.Context, o core.AmendOptions) (core.Sent, error) {
 	return core.Sent{Room: o.Room, ID: "amend-" + o.ID, State: core.StateSent}, nil
 }

@@ -99,3 +99,22 @@ func history(ctx context.Context, c Core, p HistoryParams) (List[core.Event], er
 	}
 	return list(ctx, c, func(ctx context.Context) ([]core.Event, error) { return c.History(ctx, p.Room, p.Limit) })
 }
+
+// SearchParams are those of search.
+type SearchParams struct {
+	Words string `json:"words"`
+	Room  string `json:"room,omitempty"`  // absent: everywhere
+	Limit int    `json:"limit,omitempty"` // 0: 50
+}
+
+func search(ctx context.Context, c Core, p SearchParams) (List[core.Event], error) {
+	if err := need("words", p.Words); err != nil {
+		return List[core.Event]{}, err
+	}
+	if p.Limit < 0 {
+		return List[core.Event]{}, invalidParams("limit can't be less than 0")
+	}
+	return list(ctx, c, func(ctx context.Context) ([]core.Event, error) {
+		return c.Search(ctx, core.SearchOptions{Words: p.Words, Room: p.Room, Limit: p.Limit})
+	})
+}

@@ -35,6 +35,7 @@ var methods = map[string]call{
 	"react":    acting(react),
 	"catch_up": method(catchUp),
 	"history":  method(history),
+	"search":   method(search),
 
 	"requests": method(requests),
 	"accept":   acting(accept),

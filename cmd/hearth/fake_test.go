@@ -94,6 +94,8 @@ func (h *fakeHome) Configure(_ context.Context, ch core.SettingsChange) (core.Ho
 	return core.HomeSettings{Receipts: ch.Receipts == nil || *ch.Receipts}, h.fails
 }
 
+func (h *fakeHome) Search(context.Context, core.SearchOptions) ([]core.Event, error) { return nil, nil }
+
 func (h *fakeHome) Amend(context.Context, core.AmendOptions) (core.Sent, error) {
 	return core.Sent{}, nil
 }

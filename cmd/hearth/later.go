@@ -13,7 +13,6 @@ import (
 var later = []struct{ name, short string }{
 	{"report", "show messages to a moderator"},
 	{"story", "share something for a day"},
-	{"search", "find words in what you still have"},
 	{"standing", "how the house sees your account"},
 	{"audit", "see every byte held about you"},
 	{"doctor", "check this device and its house"},
