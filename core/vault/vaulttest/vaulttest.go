@@ -76,7 +76,7 @@ func (d *Memory) Apply(ctx context.Context, puts map[string][]byte, deletes []st
 		}
 		if _, ok := d.m[k]; ok {
 			delete(d.m, k)
-			d.sorted = nil
+			d.remove(k)
 		}
 	}
 	for k, v := range puts {
@@ -95,6 +95,13 @@ func (d *Memory) insert(k string) {
 	}
 	i, _ := slices.BinarySearch(d.sorted, k)
 	d.sorted = slices.Insert(d.sorted, i, k)
+}
+
+// remove keeps sorted as it is known; mu is held.
+func (d *Memory) remove(k string) {
+	if i, ok := slices.BinarySearch(d.sorted, k); ok {
+		d.sorted = slices.Delete(d.sorted, i, i+1)
+	}
 }
 
 // Copy returns an image of the disk, as a thief or a backup would take it.
