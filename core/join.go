@@ -401,14 +401,14 @@ func (s *step) takeUp(peer wire.AccountID) error {
 
 // wins reports whether a room that was joined for a direct conversation takes
 // the place of the present one: of two, the lower group id wins (protocol §6),
-// unless the other one has gone from the present one.
+// unless the other one has gone from the present one, or can join it no more.
 func (s *step) wins(cv *conversation, g *mls.Group) (bool, error) {
 	r, err := s.room(cv.Room)
 	if err != nil || r == nil || r.State != roomOK && r.State != roomFounding {
 		return true, err
 	}
-	if alone, _, err := s.alone(cv.ID); err != nil || alone {
-		return alone, err
+	if deserted, err := s.deserted(cv); err != nil || deserted {
+		return deserted, err
 	}
 	present, err := s.group(r.ID)
 	if err != nil || present == nil {

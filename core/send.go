@@ -194,7 +194,7 @@ func (c *Client) target(ctx context.Context, to string, first []byte) (convID, b
 			if cv, err = s.conv(id); err != nil || cv == nil {
 				return err
 			}
-			if alone, _, err := s.alone(id); err != nil || !alone {
+			if deserted, err := s.deserted(cv); err != nil || !deserted {
 				return err
 			}
 			peer, err = s.person(cv.Peer)
@@ -204,7 +204,7 @@ func (c *Client) target(ctx context.Context, to string, first []byte) (convID, b
 			return id, nil, err
 		}
 		if peer != nil {
-			// They declined, or went: they are asked again.
+			// They declined, or went, or never answered: they are asked again.
 			return c.direct(ctx, peer, first, nil)
 		}
 	}
@@ -293,6 +293,12 @@ func (c *Client) direct(ctx context.Context, p *person, first []byte, link *link
 			s.putRoom(r)
 			return nil
 		}
+		var before wire.RoomID
+		if cv, err := s.conv(id); err != nil {
+			return err
+		} else if cv != nil {
+			before = cv.Room
+		}
 		known, err := s.person(p.Account)
 		if err != nil {
 			return err
@@ -302,11 +308,15 @@ func (c *Client) direct(ctx context.Context, p *person, first []byte, link *link
 			return err
 		}
 		s.putPerson(known)
-		return s.found(foundation{
+		err = s.found(foundation{
 			me: me, conv: id, kind: KindDirect, peer: p.Account, region: region,
 			state: roster.NewDirect(chain, theirs, retention), chains: [][][]byte{chain.Entries(), theirs.Entries()},
 			plan: plan{Add: invitees},
 		})
+		if err != nil || before == (wire.RoomID{}) {
+			return err
+		}
+		return s.refounded(id, before) // which the other one cannot join any more
 	}, nil
 }
 
@@ -321,8 +331,56 @@ func (s *step) ready(id convID) (bool, error) {
 	if err != nil || s.canSay(r) != nil {
 		return false, err
 	}
-	alone, _, err := s.alone(id)
-	return !alone, err
+	deserted, err := s.deserted(cv)
+	return !deserted, err
+}
+
+// deserted reports whether a direct conversation's room is one that the other one
+// is not in and will not come to.
+func (s *step) deserted(cv *conversation) (bool, error) {
+	alone, r, err := s.alone(cv.ID)
+	if err != nil || alone || r == nil || cv.Kind != KindDirect {
+		return alone, err
+	}
+	return s.unanswered(cv, r)
+}
+
+// unanswered reports whether a direct conversation's room stands with the other
+// one invited, and the invitation can no longer be accepted (protocol §6).
+func (s *step) unanswered(cv *conversation, r *room) (bool, error) {
+	if r.State != roomOK {
+		return false, nil
+	}
+	ro, err := s.roster(r.ID)
+	if err != nil {
+		return false, err
+	}
+	leaves := ro.LeavesOf(cv.Peer)
+	for _, at := range leaves {
+		l, err := s.leaf(r.ID, at.Index)
+		if err != nil || l.Joined || s.c.now().Before(time.Unix(l.Since, 0).Add(wire.ClaimWithin)) {
+			return false, err
+		}
+	}
+	return len(leaves) > 0, nil
+}
+
+// refounded says again in a direct conversation's new room what was said in the
+// one before.
+func (s *step) refounded(id convID, before wire.RoomID) error {
+	cv, err := s.conv(id)
+	if err != nil {
+		return err
+	}
+	r, err := s.room(cv.Room)
+	if err != nil {
+		return err
+	}
+	if err := s.replaced(cv, before, r); err != nil {
+		return err
+	}
+	s.putRoom(r)
+	return nil
 }
 
 // alone reports whether a direct conversation's room stands without the other

@@ -93,3 +93,37 @@ func TestOwnNetworkIsNoLostServer(t *testing.T) {
 		}
 	})
 }
+
+// TestNobodyAnsweredForAMonth: an invitation that can no longer be accepted does
+// not stand in the way of the conversation, whoever writes next and whichever
+// room has the lower id.
+func TestNobodyAnsweredForAMonth(t *testing.T) {
+	Run(t, func(w *World) {
+		type pair struct {
+			alice, bob *Person
+			room       string
+		}
+		var pairs []pair
+		for i := range 4 { // of two rooms, each has one chance in two
+			p := pair{alice: w.Person("alice" + strconv.Itoa(i)), bob: w.Person("bob" + strconv.Itoa(i))}
+			p.room = p.alice.Send(p.bob.Name, "hello").Room
+			p.bob.Request()
+			pairs = append(pairs, p)
+		}
+		w.Sleep(33 * day)
+		for i, p := range pairs {
+			if i%2 == 0 {
+				p.bob.Send(p.alice.Name, "sorry, I was away")
+				p.alice.Expect("sorry, I was away")
+			} else {
+				p.alice.Send(p.room, "anybody there?")
+				p.bob.Accept()
+				p.bob.Expect("anybody there?")
+			}
+			p.alice.Send(p.room, "are you there?")
+			p.bob.Expect("are you there?")
+			p.bob.Send(p.room, "yes")
+			p.alice.Expect("yes")
+		}
+	})
+}
