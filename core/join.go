@@ -366,7 +366,7 @@ func (s *step) beaten(rq *request, j *joining) (bool, error) {
 	if err != nil || cv == nil {
 		return false, err
 	}
-	if wins, err := s.wins(cv, j.group); err != nil || wins {
+	if wins, err := s.wins(cv, &rq.Wrapper, j.group); err != nil || wins {
 		return false, err
 	}
 	if err := s.standing(cv, &rq.Wrapper, j); err != nil {
@@ -402,10 +402,13 @@ func (s *step) takeUp(peer wire.AccountID) error {
 // wins reports whether a room that was joined for a direct conversation takes
 // the place of the present one: of two, the lower group id wins (protocol §6),
 // unless the other one has gone from the present one, or can join it no more.
-func (s *step) wins(cv *conversation, g *mls.Group) (bool, error) {
+func (s *step) wins(cv *conversation, inv *letter.Wrapper, g *mls.Group) (bool, error) {
 	r, err := s.room(cv.Room)
 	if err != nil || r == nil || r.State != roomOK && r.State != roomFounding {
 		return true, err
+	}
+	if late, err := s.begunAnew(cv, r, inv); err != nil || late {
+		return late, err
 	}
 	if deserted, err := s.deserted(cv); err != nil || deserted {
 		return deserted, err
@@ -415,6 +418,29 @@ func (s *step) wins(cv *conversation, g *mls.Group) (bool, error) {
 		return true, err
 	}
 	return bytes.Compare(g.GroupID(), present.GroupID()) < 0, nil
+}
+
+// begunAnew reports whether a sibling that is in the present room has founded
+// another, because nobody answered: how long ago the other one was invited, a
+// device that was linked since does not know.
+func (s *step) begunAnew(cv *conversation, r *room, inv *letter.Wrapper) (bool, error) {
+	me, err := s.me()
+	if err != nil || inv.Account != me.ID || r.State != roomOK {
+		return false, err
+	}
+	ro, err := s.roster(r.ID)
+	if err != nil {
+		return false, err
+	}
+	if joined, err := s.hasJoined(r.ID, ro, cv.Peer); err != nil || joined {
+		return false, err
+	}
+	at, ok := ro.LeafOf(me.ID, inv.Device)
+	if !ok {
+		return false, nil
+	}
+	l, err := s.leaf(r.ID, at.Index)
+	return err == nil && l.Joined, err
 }
 
 // replaced closes the room that another took the place of, and says again in the

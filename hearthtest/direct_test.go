@@ -127,3 +127,38 @@ func TestNobodyAnsweredForAMonth(t *testing.T) {
 		}
 	})
 }
+
+// TestNobodyAnsweredWhenADeviceWasLinked: a device that was linked meanwhile, and
+// does not know when the other one was invited, goes along.
+func TestNobodyAnsweredWhenADeviceWasLinked(t *testing.T) {
+	Run(t, func(w *World) {
+		type pair struct {
+			alice, phone, bob *Person
+			room              string
+		}
+		var pairs []pair
+		for i := range 3 { // of two rooms, each has one chance in two
+			p := pair{alice: w.Person("alice" + strconv.Itoa(i)), phone: w.Stranger("phone" + strconv.Itoa(i)), bob: w.Person("bob" + strconv.Itoa(i))}
+			p.room = p.alice.Send(p.bob.Name, "hello").Room
+			p.bob.Request()
+			pairs = append(pairs, p)
+		}
+		w.Sleep(20 * day)
+		for _, p := range pairs {
+			if err := p.alice.LinkTo(p.phone); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.Sleep(13 * day)
+		for _, p := range pairs {
+			p.alice.Send(p.room, "anybody there?")
+			p.bob.Accept()
+			p.bob.Expect("anybody there?")
+			w.Sleep(time.Minute)
+			p.phone.Send(p.room, "from the phone")
+			p.bob.Expect("from the phone")
+			p.bob.Send(p.room, "yes")
+			p.phone.Expect("yes")
+		}
+	})
+}

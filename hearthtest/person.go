@@ -3,6 +3,8 @@ package hearthtest
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -38,11 +40,17 @@ type Person struct {
 // new.
 func (w *World) Person(name string) *Person {
 	w.T.Helper()
+	return w.PersonAt(name, "home")
+}
+
+// PersonAt is Person with another home server.
+func (w *World) PersonAt(name, server string) *Person {
+	w.T.Helper()
 	if p := w.people[name]; p != nil {
 		return p
 	}
 	p := w.Stranger(name)
-	if _, err := p.Client.Register(p.Patience(), core.RegisterOptions{Name: name, Server: w.Server("home").URL}); err != nil {
+	if _, err := p.Client.Register(p.Patience(), core.RegisterOptions{Name: name, Server: w.Server(server).URL}); err != nil {
 		w.T.Fatalf("%s registers: %v", name, err)
 	}
 	return p
@@ -71,6 +79,9 @@ func (p *Person) Config() core.Config {
 	cfg := core.Config{Disk: p.Disk, Key: p.Key, Dial: p.w.dial(p.Name), Blobs: p.w.blobs(p.Name)}
 	if skew := p.Skew; skew != 0 {
 		cfg.Now = func() time.Time { return time.Now().Add(skew) }
+	}
+	if os.Getenv("HEARTH_WORLD_LOG") != "" {
+		cfg.Log = slog.New(slog.NewTextHandler(testWriter{p.w.T}, &slog.HandlerOptions{Level: slog.LevelDebug})).With("home", p.Name)
 	}
 	if p.Faults != nil {
 		cfg.Disk, cfg.Key = p.Faults.Disk(p.Disk), p.Faults.Key(p.Key)
@@ -122,6 +133,32 @@ func (p *Person) Restart() {
 	if err := p.Start(); err != nil {
 		p.w.T.Fatalf("%s starts again: %v", p.Name, err)
 	}
+}
+
+// LinkTo makes a new device, d, one of p's account. Once p has confirmed it, what
+// is left goes on by itself; it is waited for within Patience.
+func (p *Person) LinkTo(d *Person) error {
+	code, err := p.Client.LinkDevice(p.Patience())
+	if err != nil {
+		return err
+	}
+	if _, err := d.Client.LinkJoin(d.Patience(), code.Code, d.Name); err != nil {
+		return err
+	}
+	asked, err := p.Client.LinkAsked(p.Patience())
+	if err != nil {
+		return err
+	}
+	if _, err = p.Client.LinkConfirm(p.Patience(), asked.ID); err != nil {
+		return err
+	}
+	var s core.LinkStatus
+	for ctx := d.Patience(); s.State != core.LinkReady && ctx.Err() == nil; {
+		if s, err = d.Client.LinkProgress(ctx, s); err != nil {
+			break
+		}
+	}
+	return nil
 }
 
 // Send sends and must succeed.

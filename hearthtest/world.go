@@ -29,6 +29,8 @@ import (
 	"hearth/wire"
 )
 
+const day = 24 * time.Hour
+
 // World holds servers and people. Its methods are for the test's goroutine.
 type World struct {
 	T   *testing.T
@@ -81,7 +83,7 @@ type Server struct {
 // Server returns the server of that name, started if it is new. Its domain is
 // NAME.example.
 func (w *World) Server(name string) *Server {
-	url := "http://" + name + ".example"
+	url := "https://" + name + ".example"
 	if s := w.servers[url]; s != nil {
 		return s
 	}
@@ -94,11 +96,11 @@ func (w *World) Server(name string) *Server {
 	return s
 }
 
-// testWriter sends what a server logs to the test's log.
+// testWriter sends what a server or a client logs to the test's log.
 type testWriter struct{ t *testing.T }
 
 func (l testWriter) Write(b []byte) (int, error) {
-	l.t.Logf("server: %s", bytes.TrimSpace(b))
+	l.t.Logf("log: %s", bytes.TrimSpace(b))
 	return len(b), nil
 }
 
@@ -190,12 +192,13 @@ func (w *World) dial(person string) func(ctx context.Context, url string) (wire.
 		if s == nil || s.srv == nil || w.Net.isOffline(person) {
 			return nil, wire.Errorf(wire.Unreachable, "the server does not answer")
 		}
+		srv := s.srv
 		mine, clientEnd := wire.Pipe()
 		serverEnd, theirs := wire.Pipe()
 		if err := w.Net.connect(w.ctx, person, url, clientEnd, serverEnd); err != nil {
 			return nil, wire.Errorf(wire.Unreachable, "the server does not answer")
 		}
-		go s.srv.ServeConn(w.ctx, theirs)
+		go srv.ServeConn(w.ctx, theirs)
 		return mine, nil
 	}
 }

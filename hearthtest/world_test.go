@@ -9,7 +9,6 @@ import (
 )
 
 // day is a day of the world's time.
-const day = 24 * time.Hour
 
 func TestThreePeopleTalkAndTheServerForgets(t *testing.T) {
 	Run(t, func(w *World) {
