@@ -143,6 +143,33 @@ func (c *Client) claim(ctx context.Context, p *person, link *linkUse) ([]invitee
 		}
 		return nil, last
 	}
+	return stillLive(out)
+}
+
+// stillLive leaves out what the doors of devices gave that are revoked by the
+// longest chain that any door showed.
+func stillLive(invitees []invitee) ([]invitee, error) {
+	chain, err := identityChain(invitees)
+	if err != nil {
+		return nil, err
+	}
+	out := invitees[:0]
+	for _, inv := range invitees {
+		kp, err := mls.ParseKeyPackage(inv.Package)
+		if err != nil {
+			return nil, err
+		}
+		cred, err := identity.ParseCredential(kp.Leaf().Credential.Identity)
+		if err != nil {
+			return nil, err
+		}
+		if d, ok := chain.Device(cred.Device); ok && d.Live {
+			out = append(out, inv)
+		}
+	}
+	if len(out) == 0 {
+		return nil, errNobody
+	}
 	return out, nil
 }
 
