@@ -75,6 +75,9 @@ func (s *step) hearRejoin(body []byte) error {
 		return err
 	}
 	r, err := s.room(cv.Room)
+	if err == nil && r != nil && r.State == roomLeft && a.Account == me.ID {
+		return s.tellLeft(me, cv, j)
+	}
 	if err != nil || r == nil || r.State != roomOK {
 		return err // out of step ourselves, or gone: others answer
 	}
@@ -119,6 +122,22 @@ func (s *step) needless(cv *conversation, ro *roster.Roster, a roster.Asking, st
 		return true, s.tellVerdict(cv, st, letter.Verdict{Leaf: l.Hash})
 	}
 	return false, nil
+}
+
+// tellLeft answers a sibling that would rejoin what this device has left for the
+// account. Those who are still there may not be believed: by the last roles that
+// it knows, none of them may have had the right to remove it.
+func (s *step) tellLeft(me *account, cv *conversation, j letter.Rejoin) error {
+	chain, err := me.chain()
+	if err != nil {
+		return err
+	}
+	_, st, err := roster.ParseRejoin(j.Request, func(wire.AccountID) (*identity.Chain, bool) { return chain, true })
+	if err != nil {
+		s.c.debug("a request to rejoin was refused", err)
+		return nil
+	}
+	return s.tellVerdict(cv, st, letter.Verdict{Removed: true})
 }
 
 // newestChain returns the longest chain of an account that is known here or
