@@ -14,8 +14,8 @@ help:
 	@echo 'make run    build bin/hearth and start a server on http://localhost:8420'
 	@echo 'make build  leave bin/hearth'
 	@echo 'make test   gofmt, vet, the build for browsers, every test'
-	@echo 'make soak   long random histories against the independent MLS peer'
-	@echo 'make fuzzworld  worlds gone wild, for FOR (10m)'
+	@echo 'make soak   long random histories against the independent MLS peer, and a million messages in worlds gone wild'
+	@echo 'make fuzzworld  worlds gone wild, for FOR (10m) or until MESSAGES were sent'
 	@echo 'make bench  benchmarks of mls, then the load generator, a few seconds each'
 	@echo 'make fuzz   every fuzz target for a few seconds'
 
@@ -47,16 +47,23 @@ test: node check wasm
 
 soak: node
 	HEARTH_CHECKS=all $(GO) test -count=1 -timeout 2h -v -run '^TestEveryCheckMatters$$' ./hearthtest ./core
+	$(MAKE) fuzzworld FOR=48h MESSAGES=1000000 ROUNDS=200 TALK=100
 	HEARTH_PEER_OPS=10000 $(GO) test -count=1 -timeout 12h -v -run '^TestHistory$$' ./mls/peertest
 
 bench: build node
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./mls ./mls/peertest
 	for b in idle deliver offline group; do ./bin/hearth bench $$b --seconds 5 || exit 1; done
 
+# A world lasts ROUNDS, up to TALK messages are said at once. It ends after FOR or
+# MESSAGES, whichever is first; ON=1 goes on behind a failure.
 FOR ?= 10m
 ROUNDS ?= 100
+TALK ?= 10
+MESSAGES ?= 0
+ON ?=
 fuzzworld:
-	HEARTH_WORLD_FOR=$(FOR) HEARTH_WORLD_ROUNDS=$(ROUNDS) $(GO) test -count=1 -timeout 0 -v -run '^TestFuzzedWorld$$' ./hearthtest
+	HEARTH_WORLD_FOR=$(FOR) HEARTH_WORLD_ROUNDS=$(ROUNDS) HEARTH_WORLD_TALK=$(TALK) HEARTH_WORLD_MESSAGES=$(MESSAGES) HEARTH_WORLD_ON=$(ON) \
+		$(GO) test -count=1 -timeout 0 -v -run '^TestFuzzedWorld$$' ./core
 
 FUZZTIME ?= 10s
 fuzz:

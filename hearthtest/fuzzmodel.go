@@ -1,35 +1,96 @@
 package hearthtest
 
 import (
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"hearth/core"
+	"hearth/core/vault/vaulttest"
 )
 
-// What the model of a fuzzed world knows for sure, and what it demands.
+// What the model of a fuzzed world knows for sure of people and conversations.
 
-// found notes a conversation that somebody began.
-func (f *fuzz) found(room string, direct bool, by *soul) {
+// soul is a device of a person, as the model sees it.
+type soul struct {
+	*Person
+	handle  string // the person's, in full
+	offline bool
+	talks   int            // messages so far, to number them
+	heard   map[string]int // by text, what was read until the last rest
+	// copied is the home as it was once, restored says that it came back, or that
+	// its leaf was used by somebody else, since the last rest.
+	copied   *vaulttest.Memory
+	key      *vaulttest.Key
+	restored bool
+	// sure: what ended before may never come.
+	sure      time.Time
+	leaving   bool // it is being revoked
+	revokedAt time.Time
+}
+
+// place is a conversation.
+type place struct {
+	id     string
+	direct bool
+	// short: its timer was a day once, so that what is not read soon may be gone.
+	short bool
+	stays map[*soul]*stay
+	// maybe is until when an invitation of a person may still land, for whoever
+	// was ever invited.
+	maybe map[string]time.Time
+}
+
+// stay is what is known for sure of a device's place in a conversation: between
+// in and out it is in, between gone and back it is not.
+type stay struct {
+	in, out    time.Time // zero: not known
+	gone, back time.Time
+}
+
+// saying is a message that somebody sent.
+type saying struct {
+	by         *soul
+	in         *place
+	text       string
+	began, end time.Time // of the call; end only if it was acknowledged
+	sent       bool
+	queued     bool
+	short      bool
+	missed     []*soul // who was offline then
+}
+
+func (f *fuzz) locked(do func()) {
+	f.w.Net.mu.Lock() // any lock will do; it is held for a moment
+	defer f.w.Net.mu.Unlock()
+	do()
+}
+
+// found notes a conversation that somebody began, and who is invited.
+func (f *fuzz) found(room string, direct bool, by *soul, invited ...string) {
 	f.locked(func() {
 		if f.rooms[room] == nil {
-			f.rooms[room] = &place{id: room, direct: direct, stays: map[*soul]*stay{}}
-			f.did.founded++
+			f.rooms[room] = &place{id: room, direct: direct, stays: map[*soul]*stay{}, maybe: map[string]time.Time{}}
+			f.did.Founded++
+		}
+		for _, handle := range append(invited, by.handle) {
+			f.rooms[room].maybe[handle] = time.Now().Add(invitation)
 		}
 	})
 	f.enters(room, by)
 }
 
-// enters notes that somebody is a member, by their own list of conversations.
+func (f *fuzz) known(room string) (ok bool) {
+	f.locked(func() { ok = f.rooms[room] != nil })
+	return ok
+}
+
+// enters notes that a device is in, by its own list of conversations.
 func (f *fuzz) enters(room string, p *soul) {
 	rooms, err := p.Client.Rooms(p.Patience())
 	if err != nil {
 		return
 	}
 	for _, r := range rooms {
-		if r.Room != room || r.State != core.RoomOK {
+		if r.Room != room || r.State != core.RoomOK || p.leaving {
 			continue
 		}
 		f.locked(func() {
@@ -48,322 +109,84 @@ func (in *place) stay(p *soul) *stay {
 	return in.stays[p]
 }
 
-// leaves notes that it is not sure any more that somebody is a member.
-func (f *fuzz) leaves(in *place, p *soul) {
+// leaves notes that it is not sure any more that a person is a member.
+func (f *fuzz) leaves(in *place, handle string) {
 	f.locked(func() {
-		s := in.stay(p)
-		if s.out.IsZero() {
-			s.out = time.Now()
+		for _, p := range f.souls {
+			if p.handle == handle {
+				in.doubt(p)
+			}
 		}
 	})
 }
 
-// unsure notes that somebody may not get everything for a while.
+func (in *place) doubt(p *soul) {
+	if s := in.stay(p); s.out.IsZero() {
+		s.out = time.Now()
+	}
+}
+
+// doubt notes that a device may not get everything in a conversation from now
+// on, until the world was at rest.
+func (f *fuzz) doubt(in *place, p *soul) { f.locked(func() { in.doubt(p) }) }
+
+// unsure notes that a device may not get everything for a while, nor what was
+// sent before.
 func (f *fuzz) unsure(p *soul) {
 	f.locked(func() {
 		for _, in := range f.rooms {
-			if s := in.stay(p); s.out.IsZero() {
-				s.out = time.Now()
-			}
-			for _, m := range f.said {
-				m.missed = append(m.missed, p)
+			if in.stays[p] != nil {
+				in.doubt(p)
 			}
 		}
+		p.sure = time.Now()
 	})
 }
 
-// mayCome notes that it is not sure any more that somebody is not.
-func (f *fuzz) mayCome(in *place, p *soul) {
+// invitation is how long an invitation may take to be answered.
+const invitation = 62 * day
+
+// mayCome notes that it is not sure any more that a person is no member.
+func (f *fuzz) mayCome(in *place, handle string) {
 	f.locked(func() {
-		if s := in.stay(p); s.back.IsZero() {
-			s.back = time.Now()
-		}
-	})
-}
-
-func (f *fuzz) locked(do func()) {
-	f.w.Net.mu.Lock()
-	defer f.w.Net.mu.Unlock()
-	do()
-}
-
-// say sends a few messages, one after the other.
-func (f *fuzz) say(p *soul, in *place, n int) func() {
-	var list []*saying
-	for range n {
-		p.talks++
-		m := &saying{by: p, in: in, text: fmt.Sprintf("%s %06d", p.Name, p.talks)}
-		for _, o := range f.souls {
-			if o.offline {
-				m.missed = append(m.missed, o)
-			}
-		}
-		list = append(list, m)
-		f.said = append(f.said, m)
-	}
-	return func() {
-		for _, m := range list {
-			m.began = time.Now()
-			s, err := p.TrySend(in.id, m.text)
-			f.tell(p, in.id, "says %s: %s %v", m.text, s.State, err)
-			if !f.fine(p, "send", err) {
+		in.maybe[handle] = time.Now().Add(invitation)
+		for _, p := range f.souls {
+			if p.handle != handle {
 				continue
 			}
-			if m.sent = s.State == core.StateSent; m.sent {
-				m.end = time.Now()
-				f.count(func(c *tally) { c.sent++ })
-			} else {
-				m.queued = true
-				f.count(func(c *tally) { c.queued++ })
+			if s := in.stay(p); s.back.IsZero() {
+				s.back = time.Now()
 			}
-		}
-	}
-}
-
-func (f *fuzz) add(p *soul, in *place, who *soul) {
-	f.mayCome(in, who)
-	ch, err := p.Client.GroupAdd(p.Patience(), in.id, []string{who.Name})
-	f.tell(p, in.id, "adds %s: %d, skipped %v, %v", who.Name, len(ch.Changed), ch.Skipped, err)
-	if f.fine(p, "add", err) && len(ch.Changed) > 0 {
-		f.count(func(c *tally) { c.added++ })
-	}
-}
-
-func (f *fuzz) remove(p *soul, in *place, who *soul) {
-	f.leaves(in, who)
-	ch, err := p.Client.GroupRemove(p.Patience(), in.id, []string{who.Name})
-	f.tell(p, in.id, "removes %s: %d, skipped %v, %v", who.Name, len(ch.Changed), ch.Skipped, err)
-	if !f.fine(p, "remove", err) || len(ch.Changed) == 0 {
-		return
-	}
-	f.locked(func() {
-		f.did.removed++
-		s := in.stay(who)
-		// Somebody may have added them again meanwhile: then nothing is sure.
-		if s.back.IsZero() || s.back.Before(s.out) {
-			s.gone, s.back = time.Now(), time.Time{}
 		}
 	})
 }
 
-func (f *fuzz) link(p *soul, in *place, to *soul) {
-	inv, err := p.Client.GroupLink(p.Patience(), in.id, core.GroupLinkOptions{Uses: 1, Expire: time.Hour})
-	if !f.fine(p, "make a link", err) {
-		return
-	}
-	f.mayCome(in, to)
-	j, err := to.Client.GroupJoin(to.Patience(), inv.Link, "")
-	f.tell(to, in.id, "follows a link of %s: %s %v", p.Name, j.State, err)
-	if f.fine(to, "follow a link", err) && j.State == core.JoinJoined {
-		f.count(func(c *tally) { c.links++ })
-		f.enters(in.id, to)
-	}
-}
-
-// answer accepts or declines everything that waits.
-func (f *fuzz) answer(p *soul, decline bool) {
-	list, err := p.Client.Requests(p.Patience())
-	if !f.fine(p, "list requests", err) {
-		return
-	}
-	for _, q := range list {
-		if decline {
-			_, err := p.Client.Decline(p.Patience(), q.ID)
-			f.tell(p, q.Room, "declines: %v", err)
-			f.fine(p, "decline", err)
-			continue
-		}
-		a, err := p.Client.Accept(p.Patience(), q.ID)
-		f.tell(p, q.Room, "accepts: %s %v", a.State, err)
-		if f.fine(p, "accept", err) && a.State == "accepted" && f.known(a.Room) {
-			f.enters(a.Room, p)
-		}
-	}
-}
-
-func (f *fuzz) known(room string) (ok bool) {
-	f.locked(func() { ok = f.rooms[room] != nil })
-	return ok
-}
-
-// judge lets the world come to rest and asks whether all is well.
-func (f *fuzz) judge() {
-	t := f.w.T
-	for _, p := range f.souls {
-		f.w.Net.Online(p.Name)
-		p.offline = false
-	}
-	f.w.Sleep(2 * day)
-	f.collect()
-	for _, p := range f.souls {
-		if err := p.Client.CatchUp(p.Patience()); err != nil {
-			t.Errorf("%s cannot catch up: %v", p.Name, err)
-		}
-	}
-	f.agree()
-	f.readable()
-	f.alive()
-}
-
-// agree: whoever is in a conversation sees the same members in the same epoch.
-func (f *fuzz) agree() {
-	for id := range f.rooms {
-		views := map[string]string{}
-		for _, p := range f.souls {
-			for _, r := range f.list(p) {
-				if r.Room != id {
+// settled is what a rest shows: who is in step with the others is in, and whoever
+// no member list names, and no invitation can bring back, is not.
+func (f *fuzz) settled(views map[*soul][]core.Room) {
+	for _, in := range f.rooms {
+		members, seen := map[string]bool{}, false
+		here := map[*soul]bool{}
+		for p, rooms := range views {
+			for _, r := range rooms {
+				if r.Room != in.id || r.State != core.RoomOK {
 					continue
 				}
-				if r.State == core.RoomOutOfStep && f.helped(p, id) {
-					f.w.T.Errorf("%s is out of step in the end in %.6s: %s", p.Name, id, f.noticed(p, id))
-				}
-				if r.State != core.RoomOK {
-					continue
-				}
-				var b strings.Builder
-				fmt.Fprintf(&b, "epoch %d, %s:", r.Epoch, r.Retention)
+				seen, here[p] = true, true
 				for _, m := range r.Members {
-					fmt.Fprintf(&b, " %s=%s", f.nameOf(m.Account), m.Role)
+					members[m.Account] = true
 				}
-				views[p.Name] = b.String()
 			}
 		}
-		first := ""
-		for name, v := range views {
-			if first == "" {
-				first = name
-			}
-			if v != views[first] {
-				f.w.T.Errorf("one conversation %.6s, two member lists:\n  %s: %s\n  %s: %s", id, first, views[first], name, v)
-			}
-		}
-	}
-}
-
-// helped reports whether there is another who could put somebody back: a home
-// that came from a copy is a new device, and alone nobody lets it in.
-func (f *fuzz) helped(p *soul, room string) bool {
-	for _, o := range f.souls {
-		if o == p {
-			continue
-		}
-		for _, r := range f.list(o) {
-			if r.Room == room && r.State == core.RoomOK {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// noticed lists what somebody was told about a conversation.
-func (f *fuzz) noticed(p *soul, room string) (codes []string) {
-	for _, e := range p.seen {
-		if e.Type == core.EventNotice && e.Room == room {
-			codes = append(codes, e.Code)
-		}
-	}
-	return codes
-}
-
-func (f *fuzz) list(p *soul) []core.Room {
-	rooms, err := p.Client.Rooms(p.Patience())
-	if err != nil {
-		f.w.T.Errorf("%s lists rooms: %v", p.Name, err)
-	}
-	return rooms
-}
-
-func (f *fuzz) nameOf(account string) string {
-	for _, p := range f.souls {
-		if me, err := p.Client.Whoami(); err == nil && me.Account == account {
-			return p.Name
-		}
-	}
-	return "?"
-}
-
-// readable: everybody has read what was sent while they were there, nothing
-// else, each thing once and each sender in order.
-func (f *fuzz) readable() {
-	t := f.w.T
-	for _, p := range f.souls {
-		times := map[string]int{}
-		last := map[string]string{} // by conversation and sender
-		for _, e := range p.seen {
-			if e.Type != core.EventMessage || strings.HasPrefix(e.Text, "first") {
-				continue
-			}
-			times[e.Text]++
-			f.did.read++
-			if p.restored {
-				continue // a home from a copy gives out again what it gave out since
-			}
-			if times[e.Text] > 1 {
-				t.Errorf("%s reads %q twice", p.Name, e.Text)
-			}
-			key := e.Room + e.Account
-			if e.Text < last[key] {
-				t.Errorf("%s reads %q behind %q", p.Name, e.Text, last[key])
-			}
-			last[key] = e.Text
-		}
-		for _, m := range f.said {
-			if m.by == p {
-				continue
-			}
-			s := m.in.stays[p]
-			if s == nil {
-				if times[m.text] > 0 && !m.in.direct {
-					t.Errorf("%s, who never was there, reads %q", p.Name, m.text)
-				}
-				continue
-			}
-			// Whoever is taken out while offline does not get what waited.
-			there := !s.in.IsZero() && s.in.Before(m.began) &&
-				(s.out.IsZero() || m.end.Before(s.out) && !slices.Contains(m.missed, p))
-			if m.sent && there && !m.in.short && times[m.text] == 0 {
-				t.Errorf("%s was there and has not read %q (sent %v after the start)", p.Name, m.text, m.end.Sub(f.began))
-			}
-			// What was left queued goes by itself, if nobody has left.
-			by := m.in.stays[m.by]
-			if m.queued && there && s.out.IsZero() && by != nil && by.out.IsZero() && !m.in.short && times[m.text] == 0 {
-				t.Errorf("%s has not read %q, which was queued", p.Name, m.text)
-			}
-			away := !s.gone.IsZero() && s.gone.Before(m.began) && (s.back.IsZero() || m.sent && m.end.Before(s.back))
-			if away && times[m.text] > 0 {
-				t.Errorf("%s was gone and reads %q (sent %v after the start)", p.Name, m.text, m.end.Sub(f.began))
-			}
-		}
-	}
-}
-
-// alive: the next message of each member reaches every other one.
-func (f *fuzz) alive() {
-	for id := range f.rooms {
-		var here []*soul
 		for _, p := range f.souls {
-			for _, r := range f.list(p) {
-				if r.Room == id && r.State == core.RoomOK {
-					here = append(here, p)
-				}
-			}
-		}
-		for _, p := range here {
-			text := "still here " + p.Name
-			if s, err := p.TrySend(id, text); err != nil || s.State != core.StateSent {
-				f.w.T.Errorf("%s cannot write in the end: %v %s", p.Name, err, s.State)
-				continue
-			}
-			for _, o := range here {
-				if o == p {
-					continue
-				}
-				if _, ok := o.TryAwait(Patience, func(e core.Event) bool {
-					return e.Type == core.EventMessage && e.Text == text && e.Room == id
-				}); !ok {
-					f.w.T.Errorf("%s does not get the last message of %s", o.Name, p.Name)
-				}
+			me, err := p.Client.Whoami()
+			switch {
+			case here[p]:
+				in.stays[p] = &stay{in: time.Now()}
+			case err == nil && seen && !members[me.Account] && time.Now().After(in.maybe[p.handle]) && !in.direct:
+				in.stays[p] = &stay{gone: time.Now()}
+			default:
+				in.stays[p] = &stay{}
 			}
 		}
 	}

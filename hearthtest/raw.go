@@ -19,7 +19,13 @@ type Raw struct {
 // by.
 func (w *World) Raw(name string) *Raw {
 	w.T.Helper()
-	conn, err := w.dial(name)(w.ctx, w.Server("home").URL)
+	return w.RawAt(name, w.Server("home").URL)
+}
+
+// RawAt is Raw with another server.
+func (w *World) RawAt(name, url string) *Raw {
+	w.T.Helper()
+	conn, err := w.dial(name)(w.ctx, url)
 	if err != nil {
 		w.T.Fatal(err)
 	}
