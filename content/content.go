@@ -116,6 +116,8 @@ var (
 	// KeySent is when the sender sent the message, by its clock: milliseconds
 	// since 1970.
 	KeySent = ExtensionKey{Text: "hearth.sent"}
+	// KeyForwarded says that somebody else wrote it first: true.
+	KeyForwarded = ExtensionKey{Text: "hearth.forwarded"}
 )
 
 var decMode = wire.Reader(4*MaxDepth+8, 1024, 64)

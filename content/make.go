@@ -55,6 +55,20 @@ func NewText(text string, o Options) (*Message, error) {
 	return newMessage(o, Part{Disposition: Render, Body: Single{TextPlain, []byte(text)}}), nil
 }
 
+// NewForward returns a message that says what another one said, without telling
+// who said it. Only its part goes along.
+func NewForward(of *Message, o Options) (*Message, error) {
+	m := newMessage(o, of.Part)
+	if m.Extensions == nil {
+		m.Extensions = Extensions{}
+	}
+	m.Extensions[KeyForwarded] = wire.Encode(true)
+	if err := m.check(); err != nil {
+		return nil, refused(err)
+	}
+	return m, nil
+}
+
 // NewReaction returns a reaction, such as one emoji, to another message.
 func NewReaction(to MessageID, reaction string, o Options) (*Message, error) {
 	if err := CheckText(reaction); err != nil {

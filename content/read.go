@@ -82,6 +82,13 @@ func fileOf(p Part) (External, bool) {
 	return External{}, false
 }
 
+// Forwarded reports whether the message says that somebody else wrote it first.
+func (m *Message) Forwarded() bool {
+	var yes bool
+	raw, ok := m.Extensions[KeyForwarded]
+	return ok && decMode.Unmarshal(raw, &yes) == nil && yes
+}
+
 // Sent returns when the message was sent, by its sender's clock, and whether it
 // says so.
 func (m *Message) Sent() (time.Time, bool) {

@@ -325,6 +325,25 @@ func (s *step) showAmendments(id convID, h *happening, e *Event) error {
 	})
 }
 
+// saidNow returns what a message says, with its newest edit.
+func (s *step) saidNow(id convID, h *happening) (*content.Message, error) {
+	m, err := content.Parse(h.Body)
+	if err != nil || !h.Amended {
+		return m, err
+	}
+	err = s.amendments(id, h.ID, func(_ uint64, k *happening) error {
+		if k.Type != EventEdit {
+			return nil
+		}
+		e, err := content.Parse(k.Body)
+		if err == nil {
+			m.Part = e.Part
+		}
+		return err
+	})
+	return m, err
+}
+
 // Amend says something of a message: it edits or deletes one of this account's,
 // or reacts to anybody's. It waits until that is sent, as Send does.
 func (c *Client) Amend(ctx context.Context, o AmendOptions) (Sent, error) {

@@ -349,3 +349,46 @@ func TestAmendmentsDieWithTheirMessage(t *testing.T) {
 		}
 	})
 }
+
+// TestForward: what is sent on says what the message says now, not who said it,
+// and ends when the original does; what is for one reading stays where it is.
+func TestForward(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob, carol := w.person("alice"), w.person("bob"), w.person("carol")
+		room := alice.send("bob", "hello").Room
+		bob.accept()
+		other := bob.send("carol", "hello carol").Room
+		carol.accept()
+		s, err := alice.c.Send(alice.ctx(), SendOptions{To: room, Text: "teh word", Expire: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		alice.amend(AmendOptions{Room: room, ID: s.ID, Text: "the word"})
+		synctest.Wait()
+		time.Sleep(50 * time.Minute)
+		if _, err := bob.c.Forward(bob.ctx(), ForwardOptions{Room: room, ID: s.ID, To: other}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		events := must(carol.c.History(carol.ctx(), other, 1))
+		if e := events[0]; e.Text != "the word" || !e.Forwarded || e.From != "bob@home.example" || e.Expires == nil || time.Until(*e.Expires) > 11*time.Minute {
+			t.Errorf("carol has %+v", e)
+		}
+		time.Sleep(11 * time.Minute)
+		if got := carol.told(other); !slices.Equal(got, []string{"hello carol"}) {
+			t.Errorf("after its end carol has %q", got)
+		}
+		once, err := alice.c.Send(alice.ctx(), SendOptions{To: room, Text: "once", Expire: time.Hour, FromReading: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if _, err := bob.c.Forward(bob.ctx(), ForwardOptions{Room: room, ID: once.ID, To: other}); code(err) != wire.Denied {
+			t.Errorf("what is for one reading: %v", err)
+		}
+		if _, err := bob.c.Forward(bob.ctx(), ForwardOptions{Room: room, ID: s.ID, To: other}); code(err) != wire.NotFound {
+			t.Errorf("what has ended: %v", err)
+		}
+	})
+}

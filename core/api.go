@@ -116,6 +116,9 @@ type Event struct {
 	// Receipts of an own message, in a history: who has got or read it.
 	Receipts []Mark `json:"receipts,omitempty"`
 
+	// Forwarded: its sender says that somebody else wrote it first.
+	Forwarded bool `json:"forwarded,omitempty"`
+
 	// Of is the id of the message that an edit, deletion or reaction is about.
 	Of string `json:"of,omitempty"`
 	// Of a message: when its text was last edited, that it was deleted, and the

@@ -168,6 +168,7 @@ func (s *step) event(id convID, h *happening) (Event, error) {
 			if text, ok := m.Text(); ok {
 				e.Text = text
 			}
+			e.Forwarded = m.Forwarded()
 		}
 	}
 	if len(h.Device) > 0 {

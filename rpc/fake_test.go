@@ -76,6 +76,10 @@ func (f *fake) Send(ctx context.Context, o core.SendOptions) (core.Sent, error) 
 
 func (f *fake) Search(context.Context, core.SearchOptions) ([]core.Event, error) { return nil, nil }
 
+func (f *fake) Forward(context.Context, core.ForwardOptions) (core.Sent, error) {
+	return core.Sent{}, nil
+}
+
 func (f *fake) Amend(_ context.Context, o core.AmendOptions) (core.Sent, error) {
 	return core.Sent{Room: o.Room, ID: "amend-" + o.ID, State: core.StateSent}, nil
 }

@@ -82,6 +82,20 @@ func react(ctx context.Context, c Core, p ReactParams) (core.Sent, error) {
 	return c.Amend(ctx, core.AmendOptions{Room: p.Room, ID: p.ID, React: p.Reaction, TakeBack: p.Remove})
 }
 
+// ForwardParams are those of forward.
+type ForwardParams struct {
+	Room string `json:"room"`
+	ID   string `json:"id"` // the message's
+	To   string `json:"to"` // handle, bare name, account id, link or room
+}
+
+func forward(ctx context.Context, c Core, p ForwardParams) (core.Sent, error) {
+	if err := cmp.Or(need("room", p.Room), need("id", p.ID), need("to", p.To)); err != nil {
+		return core.Sent{}, err
+	}
+	return c.Forward(ctx, core.ForwardOptions{Room: p.Room, ID: p.ID, To: p.To})
+}
+
 func catchUp(ctx context.Context, c Core, _ None) (None, error) { return None{}, fresh(ctx, c) }
 
 // HistoryParams are those of history.

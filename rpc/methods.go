@@ -33,6 +33,7 @@ var methods = map[string]call{
 	"edit":     acting(edit),
 	"delete":   acting(remove),
 	"react":    acting(react),
+	"forward":  acting(forward),
 	"catch_up": method(catchUp),
 	"history":  method(history),
 	"search":   method(search),

@@ -50,6 +50,17 @@ func (a *app) reactCommand() *cobra.Command {
 	return cmd
 }
 
+func (a *app) forwardCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "forward ROOM ID TO",
+		Short: "Send a message on to somebody else; the copy ends when it does",
+		Args:  exactly(3, "ROOM, ID and TO"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.amend(cmd, "forward", rpc.ForwardParams{Room: args[0], ID: args[1], To: args[2]}, "Sent.")
+		},
+	}
+}
+
 // amend says something of a message and prints how far that has come.
 func (a *app) amend(cmd *cobra.Command, method string, params any, done string) error {
 	var s core.Sent

@@ -96,6 +96,10 @@ func (h *fakeHome) Configure(_ context.Context, ch core.SettingsChange) (core.Ho
 
 func (h *fakeHome) Search(context.Context, core.SearchOptions) ([]core.Event, error) { return nil, nil }
 
+func (h *fakeHome) Forward(context.Context, core.ForwardOptions) (core.Sent, error) {
+	return core.Sent{}, nil
+}
+
 func (h *fakeHome) Amend(context.Context, core.AmendOptions) (core.Sent, error) {
 	return core.Sent{}, nil
 }

@@ -104,6 +104,8 @@ func said(e core.Event) string {
 	switch {
 	case e.Deleted:
 		return "(deleted)"
+	case e.Forwarded:
+		return plain(e.Text) + "  (forwarded)"
 	case e.Edited != nil:
 		return plain(e.Text) + "  (edited)"
 	}
