@@ -31,6 +31,9 @@ type account struct {
 	Stage stage
 	// Linked: this device was added to the account by another one.
 	Linked bool
+	// HandBack: the home server was restored from a backup and may lack entries
+	// of the chain.
+	HandBack bool
 }
 
 // recoveryName holds the recovery key's words from the making of the keys until

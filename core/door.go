@@ -36,6 +36,9 @@ type door struct {
 	// Stocked is when the server's stock of packages was last filled, Unix
 	// seconds; 0: at the next look.
 	Stocked int64
+	// Replace: the server was restored from a backup, and hands out packages that
+	// were used before.
+	Replace bool
 }
 
 // doorClass is one way in.
@@ -370,6 +373,9 @@ func (c *Client) stock(ctx context.Context, id wire.RoomID, now bool) error {
 	}
 	n := stockOf - min(int(st.Packages), stockOf)
 	last := !st.LastResort || st.LastUsed
+	if set.Replace = d.Replace; d.Replace {
+		n, last = stockOf, true
+	}
 	var add []wire.DoorPackage
 	if n >= stockOf/2 || last {
 		err := c.step(ctx, func(s *step) (err error) {
@@ -391,6 +397,7 @@ func (c *Client) stock(ctx context.Context, id wire.RoomID, now bool) error {
 		}
 		cur.Stocked = s.c.now().Unix()
 		cur.Synced = cur.Synced || len(cur.Classes) == len(d.Classes)
+		cur.Replace = cur.Replace && !d.Replace
 		s.putDoor(cur)
 		return nil
 	})

@@ -19,16 +19,16 @@ type roomLog struct {
 	id wire.RoomID
 }
 
-func (l *roomLog) seats(s *step) ([]seat, wire.Number, wire.Secret, error) {
+func (l *roomLog) seats(s *step) ([]seat, position, wire.Secret, error) {
 	r, err := s.room(l.id)
 	if err != nil || r == nil || r.State != roomOK && r.State != roomOutOfStep && r.State != roomSucceeded {
-		return nil, 0, wire.Secret{}, err
+		return nil, position{}, wire.Secret{}, err
 	}
 	if silent, err := s.silent(l.id); err != nil || silent {
-		return nil, 0, wire.Secret{}, err
+		return nil, position{}, wire.Secret{}, err
 	}
 	if r.Seat.ID == (wire.SeatID{}) {
-		return nil, 0, wire.Secret{}, nil // its record was lost
+		return nil, position{}, wire.Secret{}, nil // its record was lost
 	}
 	seats := []seat{r.Seat}
 	if r.Old != nil {
@@ -38,13 +38,13 @@ func (l *roomLog) seats(s *step) ([]seat, wire.Number, wire.Secret, error) {
 	}
 	var token wire.Secret
 	if g, err := s.group(l.id); err != nil && code(err) != wire.Damaged {
-		return nil, 0, token, err
+		return nil, position{}, token, err
 	} else if err == nil && g != nil {
 		if token, err = postToken(g, l.id); err != nil {
-			return nil, 0, token, err
+			return nil, position{}, token, err
 		}
 	}
-	return seats, r.Read, token, nil
+	return seats, position{read: r.Read, after: r.after()}, token, nil
 }
 
 func (l *roomLog) opened(ctx context.Context, which int, o wire.SeatOpened) (bool, error) {
@@ -173,6 +173,7 @@ func (l *roomLog) entry(ctx context.Context, e *wire.Entry) error {
 		}
 		if e.Kind != wire.KindEphemeral {
 			r.Read, r.ReadAt = e.Number, s.c.now().Unix()
+			r.remember(e)
 		}
 		switch e.Kind {
 		case wire.KindPost:

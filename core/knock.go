@@ -21,25 +21,37 @@ type doorLog struct {
 	id wire.RoomID
 }
 
-func (l *doorLog) seats(s *step) ([]seat, wire.Number, wire.Secret, error) {
+func (l *doorLog) seats(s *step) ([]seat, position, wire.Secret, error) {
 	d, err := s.door(l.id)
 	if err != nil || d == nil || !d.Made {
-		return nil, 0, wire.Secret{}, err
+		return nil, position{}, wire.Secret{}, err
 	}
 	if k, err := s.copied(); err != nil || k != nil {
-		return nil, 0, wire.Secret{}, err // the door is the twin's
+		return nil, position{}, wire.Secret{}, err // the door is the twin's
 	}
-	return []seat{d.Seat}, d.Read, wire.Secret{}, nil
+	// From what was acknowledged: a letter that comes again has no effect, and at
+	// the number of one that was read there may be another by now (restored.go).
+	return []seat{d.Seat}, position{}, wire.Secret{}, nil
 }
 
 func (l *doorLog) opened(ctx context.Context, _ int, o wire.SeatOpened) (bool, error) {
-	if o.Head >= o.Cursor {
-		return true, nil
+	if o.Head < o.Cursor {
+		return true, errMisled
 	}
-	return true, errMisled
+	return true, l.c.step(ctx, func(s *step) error {
+		d, err := s.door(l.id)
+		if err != nil || d == nil || o.Head >= d.Read {
+			return err
+		}
+		d.Read = o.Head
+		s.putDoor(d)
+		return s.serverRestored(d.Server)
+	})
 }
 
 func (l *doorLog) refused(context.Context, wire.Code) error { return nil }
+
+func (l *doorLog) again(context.Context, *wire.Entry, wire.Number) error { return nil }
 
 func (l *doorLog) gap(ctx context.Context, _, to wire.Number) error { return l.passed(ctx, to) }
 
@@ -66,7 +78,19 @@ func (l *doorLog) entry(ctx context.Context, e *wire.Entry) error {
 		if err != nil || d == nil {
 			return err
 		}
-		d.Read = e.Number
+		if known, err := s.has(seenName(e.Payload)); err != nil {
+			return err
+		} else if e.Kind == wire.KindKnock && e.Number <= d.Read && !known {
+			// Another letter at the number of one that was read.
+			if err := s.serverRestored(d.Server); err != nil {
+				return err
+			}
+			if d, err = s.door(l.id); err != nil || d == nil {
+				return err
+			}
+			d.Read = 0
+		}
+		d.Read = max(d.Read, e.Number)
 		if e.Kind == wire.KindKnock {
 			if err := s.knock(d, e.Payload); err != nil {
 				return err
@@ -130,9 +154,15 @@ func (l *doorLog) introduce(ctx context.Context, e *wire.Entry) {
 // effect: longer than any server holds one back.
 const seenFor = 62 * 24 * time.Hour
 
+// seenName finds out whether a letter came before.
+func seenName(payload []byte) string {
+	h := sha256.Sum256(payload)
+	return vault.Name("seen", b64(h[:]))
+}
+
 func (s *step) knock(d *door, payload []byte) error {
 	h := sha256.Sum256(payload)
-	seen := vault.Name("seen", b64(h[:]))
+	seen := seenName(payload)
 	if again, err := s.has(seen); err != nil || again {
 		return err
 	}

@@ -379,18 +379,19 @@ func (l *linkLog) of(s *step) (*linking, error) {
 	return k, nil
 }
 
-func (l *linkLog) seats(s *step) ([]seat, wire.Number, wire.Secret, error) {
+func (l *linkLog) seats(s *step) ([]seat, position, wire.Secret, error) {
 	k, err := l.of(s)
 	if err != nil || k == nil {
-		return nil, 0, wire.Secret{}, err
+		return nil, position{}, wire.Secret{}, err
 	}
-	return []seat{k.Seat}, k.Read, wire.Secret{}, nil
+	return []seat{k.Seat}, position{read: k.Read, after: k.Read}, wire.Secret{}, nil
 }
 
 func (l *linkLog) opened(context.Context, int, wire.SeatOpened) (bool, error) { return true, nil }
 func (l *linkLog) refused(context.Context, wire.Code) error                   { return nil }
 func (l *linkLog) gap(context.Context, wire.Number, wire.Number) error        { return nil }
 func (l *linkLog) hole(context.Context, *wire.Hole) error                     { return nil }
+func (l *linkLog) again(context.Context, *wire.Entry, wire.Number) error      { return nil }
 
 // entry takes the first request that opens. Whatever else is posted, and
 // whatever the server shows a second time, is too late.

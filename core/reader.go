@@ -35,15 +35,17 @@ type reader struct {
 
 // log is what a reader needs of a room or a door.
 type log interface {
-	// seats returns the seats to try, newest first, the last entry that was
-	// dealt with, and the epoch's token if there is one. No seats: there is
-	// nothing to read.
-	seats(*step) (seats []seat, read wire.Number, token wire.Secret, err error)
+	// seats returns the seats to try, newest first, where in the log it is, and
+	// the epoch's token if there is one. No seats: there is nothing to read.
+	seats(*step) (seats []seat, at position, token wire.Secret, err error)
 	// opened is told which of the seats opened, and what the server says of
 	// the log. It returns false to stop reading.
 	opened(ctx context.Context, which int, o wire.SeatOpened) (bool, error)
 	// entry deals with an entry and saves its effects.
 	entry(ctx context.Context, e *wire.Entry) error
+	// again is shown an entry that was read before; cursor is what the server has
+	// acknowledged of the seat.
+	again(ctx context.Context, e *wire.Entry, cursor wire.Number) error
 	// hole passes over entries that expired.
 	hole(ctx context.Context, h *wire.Hole) error
 	// gap passes over entries that the server does not give out, again and
@@ -51,6 +53,13 @@ type log interface {
 	gap(ctx context.Context, from, to wire.Number) error
 	// refused is told that no seat opens any more.
 	refused(ctx context.Context, code wire.Code) error
+}
+
+// position is where in a log a reader is.
+type position struct {
+	// read is the last entry that was dealt with; the log is asked for from
+	// behind after, which is not further.
+	read, after wire.Number
 }
 
 const (
@@ -147,14 +156,19 @@ func (r *reader) session(ctx context.Context) error {
 		}
 	}()
 	spent := uint32(0)
+	// What was read and not acknowledged comes again first. It is acknowledged
+	// once that has shown that the log is the same.
+	same := acked >= read
 	for {
 		var p lane.Event
 		select {
 		case p = <-queue:
 		default:
 			// Nothing waits: a good moment to say what is saved.
-			if err := r.ack(ctx, s, handle, &acked, read); err != nil {
-				return err
+			if same {
+				if err := r.ack(ctx, s, handle, &acked, read); err != nil {
+					return err
+				}
 			}
 			select {
 			case p = <-queue:
@@ -174,8 +188,13 @@ func (r *reader) session(ctx context.Context) error {
 				break
 			}
 			spent++
+			same = same || p.Entry.Number >= read
 			if p.Entry.Number <= read {
-				break // a repetition: it had its effects
+				// A repetition: it had its effects.
+				if err := r.log.again(ctx, p.Entry, acked); err != nil {
+					return err
+				}
+				break
 			}
 			if p.Entry.Number != read+1 {
 				if err := r.missing(ctx, read, p.Entry.Number-1); err != nil {
@@ -187,8 +206,12 @@ func (r *reader) session(ctx context.Context) error {
 			}
 			read = p.Entry.Number
 		case p.Hole != nil:
-			if p.Hole.From != read+1 || p.Hole.To < p.Hole.From {
+			same = same || p.Hole.To >= read
+			if p.Hole.To < p.Hole.From || p.Hole.From > read+1 {
 				return errMisled
+			}
+			if p.Hole.To <= read {
+				break
 			}
 			if err := r.log.hole(ctx, p.Hole); err != nil {
 				return err
@@ -201,6 +224,7 @@ func (r *reader) session(ctx context.Context) error {
 				}
 				read = p.Live.Head
 			}
+			same = true
 			if err := r.ack(ctx, s, handle, &acked, read); err != nil {
 				return err
 			}
@@ -209,7 +233,7 @@ func (r *reader) session(ctx context.Context) error {
 			// Renamed, opened elsewhere, or gone: opening again tells.
 			return errClosed
 		}
-		if read >= acked+ackEvery {
+		if same && read >= acked+ackEvery {
 			if err := r.ack(ctx, s, handle, &acked, read); err != nil {
 				return err
 			}
@@ -239,9 +263,10 @@ func (r *reader) missing(ctx context.Context, read, to wire.Number) error {
 // open opens the seat, the newest first.
 func (r *reader) open(ctx context.Context, s *lane.Session, handle uint32) (read, cursor wire.Number, err error) {
 	var seats []seat
+	var at position
 	var token wire.Secret
 	err = r.c.look(ctx, func(st *step) (err error) {
-		seats, read, token, err = r.log.seats(st)
+		seats, at, token, err = r.log.seats(st)
 		return err
 	})
 	if err != nil {
@@ -255,7 +280,7 @@ func (r *reader) open(ctx context.Context, s *lane.Session, handle uint32) (read
 		var o wire.SeatOpened
 		err := s.Call(ctx, wire.OpSeatOpen, wire.SeatOpen{
 			Handle: handle, Room: r.id, Seat: seat.ID, Secret: seat.Secret,
-			Token: token, After: read, Credit: credit,
+			Token: token, After: at.after, Credit: credit,
 		}, &o)
 		var we *wire.Error
 		switch {
@@ -270,7 +295,7 @@ func (r *reader) open(ctx context.Context, s *lane.Session, handle uint32) (read
 			if o.Lapsed {
 				r.setRefused() // it is never live again
 			}
-			return max(read, o.Cursor), o.Cursor, nil
+			return max(at.read, o.Cursor), o.Cursor, nil
 		case !errors.As(err, &we):
 			return 0, 0, err
 		}

@@ -66,6 +66,9 @@ type room struct {
 	Holes   uint64
 	// ReadAt is when Read moved last, Unix seconds.
 	ReadAt int64
+	// Known are entries that were read, in order: the newest ones, and the newest
+	// commit. With others at their numbers the log is not the same any more.
+	Known []knownEntry
 }
 
 // roomState is what this device can do in a room.

@@ -94,16 +94,7 @@ func (s *step) logState(r *room, cv *conversation, o wire.SeatOpened) error {
 	}
 	switch {
 	case o.Head < r.Read:
-		// A log that was restored from a backup: the old server is gone, and what
-		// is posted from here on is read from its head. Only notices count there.
-		r.Read = o.Head
-		if l.Restored == 0 || o.Head < l.Restored {
-			l.Restored = max(o.Head, 1)
-		}
-		if err := s.outOfStep(r, cv, NoticeRolledBack, "The server has lost part of this conversation's log; it goes on in a new room."); err != nil {
-			return err
-		}
-		return s.mayFound(r, l, NoticeRolledBack, 0)
+		return s.logRestored(r, cv, l, o.Head, o.Cursor)
 	case o.Closing && r.State == roomOK && l.Why != NoticeClosing:
 		if err := s.notice(cv, NoticeClosing, "The server closes this conversation's room; it goes on in a new one."); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -203,6 +204,27 @@ func agreed(w *hearthtest.World, room string, people ...*hearthtest.Person) {
 	}
 }
 
+// snapshot copies a server's disk; what it returns puts the copy back.
+func snapshot(w *hearthtest.World) (restore func()) {
+	w.T.Helper()
+	home := w.Server("home")
+	home.Stop()
+	backup := w.T.TempDir()
+	if err := os.CopyFS(backup, os.DirFS(home.Dir)); err != nil {
+		w.T.Fatal(err)
+	}
+	home.Start()
+	w.Sleep(time.Minute)
+	return func() {
+		w.T.Helper()
+		home.Stop()
+		if err := errors.Join(os.RemoveAll(home.Dir), os.CopyFS(home.Dir, os.DirFS(backup))); err != nil {
+			w.T.Fatal(err)
+		}
+		home.Start()
+	}
+}
+
 // TestRestoredServer: a server's disk is restored from a backup: its log is
 // shorter than what people have read.
 func TestRestoredServer(t *testing.T) {
@@ -210,20 +232,9 @@ func TestRestoredServer(t *testing.T) {
 		bob, carol := w.Person("bob"), w.Person("carol")
 		alice, room := kitchen(w, bob, carol)
 		w.Net.Offline("carol") // she reads nothing behind the backup
-		home := w.Server("home")
-		home.Stop()
-		backup := t.TempDir()
-		if err := os.CopyFS(backup, os.DirFS(home.Dir)); err != nil {
-			t.Fatal(err)
-		}
-		home.Start()
-		w.Sleep(time.Minute)
+		restore := snapshot(w)
 		reaches(w, room, "after the backup", bob, alice)
-		home.Stop()
-		if err := errors.Join(os.RemoveAll(home.Dir), os.CopyFS(home.Dir, os.DirFS(backup))); err != nil {
-			t.Fatal(err)
-		}
-		home.Start()
+		restore()
 		w.Net.Online("carol")
 		carol.Expect("after the backup")
 		reaches(w, room, "all here", carol, alice, bob)
@@ -231,6 +242,133 @@ func TestRestoredServer(t *testing.T) {
 		told(w, bob, core.NoticeRolledBack, core.NoticeMoved)
 		told(w, carol, core.NoticeMoved)
 		agreed(w, room, alice, bob, carol)
+	})
+}
+
+// TestRestoredAndGoneOn: when people come back to a server that was restored, its
+// log is as long again, with what somebody said who knew nothing of it: at the
+// numbers that they have read are other entries.
+func TestRestoredAndGoneOn(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		bob, carol := w.Person("bob"), w.Person("carol")
+		alice, room := kitchen(w, bob, carol)
+		w.Sleep(20 * time.Minute) // what follows joining is done
+		w.Net.Offline("carol")
+		restore := snapshot(w)
+		reaches(w, room, "after the backup", bob, alice)
+		reaches(w, room, "and more", alice, bob)
+		w.Net.Offline("alice")
+		w.Net.Offline("bob")
+		restore()
+		w.Net.Online("carol")
+		w.Sleep(time.Minute)
+		for i := range 12 {
+			carol.Send(room, fmt.Sprint("said by carol ", i))
+		}
+		w.Net.Online("bob")
+		w.Net.Online("alice")
+		for _, p := range []*hearthtest.Person{alice, bob} {
+			for i := range 12 {
+				p.Expect(fmt.Sprint("said by carol ", i))
+			}
+		}
+		for _, text := range []string{"after the backup", "and more"} {
+			if _, ok := carol.TryAwait(hearthtest.Patience, func(e core.Event) bool { return e.Text == text }); !ok && !slices.Contains(carol.Texts(), text) {
+				t.Errorf("carol never reads %q", text)
+			}
+		}
+		reaches(w, room, "all here", carol, alice, bob)
+		wantNotices(t, alice, core.NoticeRolledBack, core.NoticeMoved)
+		wantNotices(t, bob, core.NoticeRolledBack, core.NoticeMoved)
+		agreed(w, room, alice, bob, carol)
+	})
+}
+
+// linked links a device to somebody's account.
+func linked(w *hearthtest.World, p *hearthtest.Person, name string) *hearthtest.Person {
+	w.T.Helper()
+	d := w.Stranger(name)
+	code, err := p.Client.LinkDevice(p.Patience())
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	if _, err := d.Client.LinkJoin(d.Patience(), code.Code, name); err != nil {
+		w.T.Fatal(err)
+	}
+	asked, err := p.Client.LinkAsked(p.Patience())
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	if _, err := p.Client.LinkConfirm(p.Patience(), asked.ID); err != nil {
+		w.T.Fatal(err)
+	}
+	w.Sleep(10 * time.Minute)
+	return d
+}
+
+// TestRestoredDirectory: a device was linked after the backup that a server was
+// restored from. Its directory is given the chain that it lacks, and nothing of it
+// a second time.
+func TestRestoredDirectory(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		alice, bob := w.Person("alice"), w.Person("bob")
+		room := alice.Befriend(bob)
+		chain := func() [][]byte {
+			raw := w.Raw("somebody")
+			defer raw.Close()
+			return raw.Record("alice").Chain
+		}
+		before := chain()
+		restore := snapshot(w)
+		linked(w, alice, "phone")
+		reaches(w, room, "after the backup", alice, bob)
+		want := chain()
+		if len(want) != 2 || len(before) != 1 {
+			t.Errorf("the chain has %d entries, and %d in the backup", len(want), len(before))
+		}
+		restore()
+		w.Sleep(20 * time.Minute)
+		if got := chain(); !slices.EqualFunc(got, want, bytes.Equal) {
+			t.Errorf("the restored directory shows %d entries, want %d", len(got), len(want))
+		}
+		alice.Notice(core.NoticeRolledBack)
+	})
+}
+
+// TestRestoredDoors: what a server hands out after it was restored was not handed
+// out before, and letters that come then are read.
+func TestRestoredDoors(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		bob := w.Person("bob")
+		alice := w.Person("alice")
+		alice.Befriend(bob)
+		w.Sleep(20 * time.Minute)
+		restore := snapshot(w)
+		used := map[string]bool{}
+		claim := func() {
+			raw := w.Raw("somebody")
+			defer raw.Close()
+			k := raw.Record("bob").Knocks[0]
+			for range 3 {
+				var got wire.DoorClaimed
+				if err := raw.Ask(wire.OpDoorClaim, wire.DoorClaim{Door: k.Door, Key: k.Key}, &got); err != nil {
+					t.Fatal(err)
+				}
+				if used[string(got.Sealed)] {
+					t.Error("a KeyPackage is handed out twice")
+				}
+				used[string(got.Sealed)] = true
+			}
+		}
+		claim()
+		dave := w.Person("carol")
+		dave.Send("bob", "hello from carol")
+		bob.Request()
+		restore()
+		w.Sleep(10 * time.Minute)
+		claim()
+		alice.Send("bob", "do you read me?")
+		bob.Expect("do you read me?")
 	})
 }
 
