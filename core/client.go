@@ -161,6 +161,8 @@ func (c *Client) start(ctx context.Context) error {
 	}
 	c.wakeRequests()
 	c.wakeCopied()
+	c.wakeDoors()
+	c.wakeHandBack()
 	if err := c.findLost(ctx); err != nil {
 		return err
 	}

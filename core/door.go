@@ -156,6 +156,11 @@ func newPrivateDoor(server string, region wire.Region) *door {
 		Classes: []doorClass{newDoorClass(forContacts), newDoorClass(forFellows), newDoorClass(forSiblings)}}
 }
 
+func newPublicDoor(server string, region wire.Region) *door {
+	return &door{ID: wire.NewRoomID(region), Server: server, Public: true, Seat: newSeat(region), Sealing: wire.NewSecret(),
+		Classes: []doorClass{newDoorClass(forStrangers)}}
+}
+
 // makeDoors makes the private door, and the public one if the account has a
 // name, as far as they do not stand yet.
 func (c *Client) makeDoors(ctx context.Context, a *account, region wire.Region) error {
@@ -174,8 +179,7 @@ func (c *Client) makeDoors(ctx context.Context, a *account, region wire.Region) 
 			return nil
 		}
 		if public == nil {
-			public = &door{ID: wire.NewRoomID(region), Server: a.Server, Public: true, Seat: newSeat(region), Sealing: wire.NewSecret(),
-				Classes: []doorClass{newDoorClass(forStrangers)}}
+			public = newPublicDoor(a.Server, region)
 			s.putDoor(public)
 		}
 		todo = append(todo, public)

@@ -447,6 +447,8 @@ const (
 	NoticeSuccessorRefused = "successor_refused"
 	// NoticeClosing: the server closes the conversation's room.
 	NoticeClosing = "server_closing"
+	// NoticeGone: the server has dropped the conversation's room.
+	NoticeGone = "room_gone"
 	// NoticeServerLost: the conversation's server does not answer any more.
 	NoticeServerLost = "server_lost"
 	// NoticeFoundedOften: three new rooms in a day.

@@ -59,6 +59,10 @@ type healing struct {
 	Suspect wire.AccountID
 	// Unseated: the seat does not open, so the account may have been removed.
 	Unseated bool
+	// Gone: the room is, and after so long doors may be, too.
+	Gone bool
+	// Sought: directories were asked where members are reached by now.
+	Sought bool
 	// Copy: this home was a copy and is another device now, so that the seat is
 	// its twin's, which is reached at Twin.
 	Copy bool
@@ -94,7 +98,7 @@ func (s *step) healing(id wire.RoomID) (*healing, error) {
 // that of the notice which says why. The caller saves the room.
 func (s *step) heal(r *room, cv *conversation, code string) error {
 	// With a seat that opens, the room itself is the quickest way to all members.
-	seated := code != NoticeSeatLost && code != NoticeLapsed && r.Seat.ID != (wire.SeatID{})
+	seated := code != NoticeSeatLost && code != NoticeGone && code != NoticeLapsed && r.Seat.ID != (wire.SeatID{})
 	if h, err := s.healing(r.ID); err != nil || h != nil {
 		return err
 	}
@@ -107,7 +111,7 @@ func (s *step) heal(r *room, cv *conversation, code string) error {
 		return err
 	}
 	now := s.c.now()
-	h := &healing{Room: r.ID, Conv: r.Conv, Since: now.Unix(), Siblings: now.Unix(), Unseated: code == NoticeSeatLost}
+	h := &healing{Room: r.ID, Conv: r.Conv, Since: now.Unix(), Siblings: now.Unix(), Unseated: code == NoticeSeatLost, Gone: code == NoticeGone}
 	ro, err := s.lastRoster(r.ID)
 	if err != nil {
 		return err
@@ -315,9 +319,13 @@ func (s *step) nextHealing(id wire.RoomID) (action, error) {
 	if next := min(h.Siblings, h.Members); next > now.Unix() {
 		return func(context.Context) (time.Duration, error) { return time.Unix(next, 0).Sub(now), nil }, nil
 	}
+	if h.Gone && !h.Sought {
+		return s.c.seek(id, r.Conv), nil
+	}
 	if err := s.askNow(h, r, cv, now); err != nil {
 		return nil, err
 	}
+	h.Sought = false // until the next day
 	s.put(healingName(id), h)
 	s.putRoom(r)
 	return func(context.Context) (time.Duration, error) { return 0, nil }, nil // and look again
@@ -415,6 +423,10 @@ func (s *step) memberDoors(h *healing, cv *conversation, ro *roster.Roster) (doo
 			return nil, err
 		}
 		h.Asked++
+		if h.Gone {
+			doors = append(doors, distinct(slices.Concat(p.Doors, p.Fellow, p.Knocks))...)
+			continue
+		}
 		doors = append(doors, p.reachedAt()...)
 	}
 	return doors, nil

@@ -88,13 +88,16 @@ func pair(t *testing.T, f func(e wire.Entry) []wire.Entry) (w *world, alice, bob
 
 func TestServerWithholds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		posts := 0
+		withheld := map[wire.Number]bool{}
 		_, alice, bob, room := pair(t, func(e wire.Entry) []wire.Entry {
 			if e.Kind != wire.KindPost {
 				return []wire.Entry{e}
 			}
-			if posts++; posts%2 == 1 {
-				return nil // every other one never comes
+			if _, again := withheld[e.Number]; !again {
+				withheld[e.Number] = len(withheld)%2 == 0
+			}
+			if withheld[e.Number] {
+				return nil // every other one never comes, however often it is asked for
 			}
 			return []wire.Entry{e}
 		})

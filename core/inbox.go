@@ -133,6 +133,9 @@ func (l *roomLog) refused(ctx context.Context, code wire.Code) error {
 		if err := s.logGone(r, code); err != nil {
 			return err
 		}
+		if code == wire.Gone {
+			return s.outOfStep(r, cv, NoticeGone, "The server has dropped this conversation's room, which nobody had opened for a long time; it goes on in a new one.")
+		}
 		// The server's word: it changes what we can do here, never who is a
 		// member (attacks A01).
 		return s.outOfStep(r, cv, NoticeSeatLost, "The server does not open this device's place in the conversation any more.")

@@ -49,7 +49,12 @@ func (l *doorLog) opened(ctx context.Context, _ int, o wire.SeatOpened) (bool, e
 	})
 }
 
-func (l *doorLog) refused(context.Context, wire.Code) error { return nil }
+// refused deals with a door that the server does not open any more: it was dropped
+// after long, or the server was restored from an older backup. Nobody reaches us
+// there, so there is another one from here on.
+func (l *doorLog) refused(ctx context.Context, _ wire.Code) error {
+	return l.c.step(ctx, func(s *step) error { return s.replaceDoor(l.id) })
+}
 
 func (l *doorLog) again(context.Context, *wire.Entry, wire.Number) error { return nil }
 

@@ -119,6 +119,7 @@ func (s *step) serverRestored(server string) error {
 		return nil // not any more
 	}
 	s.putUntil(restoredName(server), true, s.c.now().Unix()+restoredOnce)
+	s.then(s.c.wakeDoors)
 	err = s.scan("door", func(_ string, b []byte) (bool, error) {
 		d := new(door)
 		if err := decodeRecord(b, d); err != nil || d.Server != server {

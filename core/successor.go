@@ -114,7 +114,8 @@ func (s *step) logGone(r *room, why wire.Code) error {
 	l.Unread = true
 	s.then(s.c.wakeSuccessors)
 	if why == wire.Gone {
-		return s.mayFound(r, l, NoticeServerLost, 0)
+		// Those who are in another already can let us in until then.
+		return s.mayFound(r, l, NoticeServerLost, refreshWait)
 	}
 	s.putLineage(r, l)
 	return nil

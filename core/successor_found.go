@@ -63,6 +63,8 @@ type prospect struct {
 	me      *account
 	base    *roster.Roster
 	people  []*person
+	// gone: the room is, and after so long the doors of others may be, too.
+	gone bool
 }
 
 // foundSuccessor founds one, now.
@@ -83,6 +85,11 @@ func (c *Client) foundSuccessor(id wire.RoomID) action {
 				if err != nil || readable {
 					return 0, err
 				}
+			}
+		}
+		if p.gone {
+			for i, who := range p.people {
+				p.people[i] = c.seekPerson(ctx, who)
 			}
 		}
 		server, region, err := c.chooseServer(ctx, p)
@@ -131,6 +138,7 @@ func (c *Client) prospect(ctx context.Context, id wire.RoomID) (p *prospect, err
 		if at.base, err = s.newest(r, l); err != nil {
 			return err
 		}
+		at.gone = l.Unread
 		for _, m := range at.base.State().Members {
 			if m.Account == at.me.ID {
 				continue

@@ -821,3 +821,42 @@ func TestNotLuredBack(t *testing.T) {
 		told(w, alice, core.NoticeOutOfStep, core.NoticeMoved, core.NoticeRejoined, core.NoticeMoved)
 	})
 }
+
+// TestRoomGone: nobody opens a home for so long that the server drops what is
+// there: the room, and everybody's doors. Each finds out when it is back; the
+// conversation goes on in a new room, also for who comes a day after the others.
+func TestRoomGone(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		bob, carol := w.Person("bob"), w.Person("carol")
+		alice, room := kitchen(w, bob, carol)
+		all := []*hearthtest.Person{alice, bob, carol}
+		for _, p := range all {
+			p.Stop()
+		}
+		w.Sleep(100 * 24 * time.Hour)
+		for _, p := range all[:2] {
+			if err := p.Start(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		alice.Notice(core.NoticeGone)
+		alice.TrySend(room, "is anybody here?")
+		w.Sleep(30 * time.Minute)
+		bob.Expect("is anybody here?")
+		w.Sleep(24 * time.Hour)
+		if err := carol.Start(); err != nil {
+			t.Fatal(err)
+		}
+		carol.Notice(core.NoticeGone)
+		w.Sleep(30 * time.Minute)
+		reaches(w, room, "all here again", carol, alice, bob)
+		reaches(w, room, "so we are", alice, bob, carol)
+		wantNotices(t, alice, core.NoticeGone, core.NoticeMovedUntold, core.NoticeRefreshed)
+		wantNotices(t, bob, core.NoticeGone, core.NoticeMovedUntold, core.NoticeRefreshed)
+		wantNotices(t, carol, core.NoticeGone, core.NoticeRejoined)
+		agreed(w, room, alice, bob, carol)
+		// And whoever looks for one of them by the handle finds the new door.
+		bob.Send("carol", "hello by handle")
+		carol.Request()
+	})
+}
