@@ -45,7 +45,7 @@ func (s *step) replaceDoor(id wire.RoomID) error {
 			return err
 		}
 	}
-	if err := s.askAnew(); err != nil {
+	if err := s.askFromThere(); err != nil {
 		return err
 	}
 	rooms, err := s.allRooms()
@@ -68,9 +68,9 @@ func (s *step) replaceDoor(id wire.RoomID) error {
 	return nil
 }
 
-// askAnew has requests to rejoin made again that name a door which is no more, once
+// askFromThere has requests to rejoin made again that name a door which is no more, once
 // there is another.
-func (s *step) askAnew() error {
+func (s *step) askFromThere() error {
 	var list []*healing
 	err := s.scan("healing", func(_ string, b []byte) (bool, error) {
 		h := new(healing)

@@ -237,6 +237,7 @@ func TestRestoredServer(t *testing.T) {
 		restore()
 		w.Net.Online("carol")
 		carol.Expect("after the backup")
+		w.Sleep(time.Minute)
 		reaches(w, room, "all here", carol, alice, bob)
 		told(w, alice, core.NoticeRolledBack, core.NoticeMoved)
 		told(w, bob, core.NoticeRolledBack, core.NoticeMoved)
@@ -261,7 +262,7 @@ func TestRestoredAndGoneOn(t *testing.T) {
 		w.Net.Offline("bob")
 		restore()
 		w.Net.Online("carol")
-		w.Sleep(time.Minute)
+		w.Sleep(10 * time.Minute) // until her client has tried again
 		for i := range 12 {
 			carol.Send(room, fmt.Sprint("said by carol ", i))
 		}
