@@ -334,7 +334,7 @@ var inviteDeviations = []hearthtest.Deviation{
 		if err := m.knock(door, make([]byte, wire.MaxKnock+1)); !isCode(err, wire.BadInput) {
 			st.T.Errorf("got %v, want bad_input", err)
 		}
-	}, edit("store/door.go", "checkPost(req.Payload, wire.MaxKnock, req.TTL)", "checkPost(req.Payload, wire.MaxFrame, req.TTL)")),
+	}, edit("store/door.go", "checkPost(req.Payload, wire.MaxKnock, req.TTL, wire.MaxTTL)", "checkPost(req.Payload, wire.MaxFrame, req.TTL, wire.MaxTTL)")),
 }
 
 // badSignature is a chain's entry with its last byte changed, which is of the

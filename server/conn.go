@@ -126,6 +126,7 @@ func (c *conn) hello(ctx context.Context) error {
 	rand.Read(c.challenge[:])
 	return c.send(ctx, wire.NewFrame(wire.OpHello, f.ID, wire.Welcome{
 		Version: wire.Version, Domain: c.s.cfg.Domain, Region: c.s.cfg.Region, Challenge: c.challenge[:], Registration: c.s.cfg.Registration.wire(),
+		Keep: wire.Seconds(c.s.cfg.Keep), Now: c.s.cfg.Now().Unix(),
 	}))
 }
 

@@ -281,7 +281,7 @@ func TestOneSeatCannotHoldBackHalfOfARoomForLong(t *testing.T) {
 			} else {
 				var h wire.Hole
 				d.event(wire.OpHole, &h)
-				if h.From != 2 || h.To != head {
+				if h.From != 2 || h.To != head || !h.Early {
 					w.t.Errorf("got %+v", h)
 				}
 			}

@@ -175,7 +175,7 @@ func (p *pumping) seat(s *seat) {
 	n := uint64(0)
 	for _, e := range r.Events {
 		if e.Tail == nil {
-			p.write(wire.NewFrame(wire.OpHole, 0, wire.Hole{Handle: s.handle, From: e.From, To: e.To}))
+			p.write(wire.NewFrame(wire.OpHole, 0, wire.Hole{Handle: s.handle, From: e.From, To: e.To, Early: e.Early}))
 		} else {
 			p.buf = wire.AppendEntryFrame(p.buf[:0], s.handle, e.Tail)
 			p.write(p.buf)

@@ -294,6 +294,54 @@ func TestTracedPostsShowTheirSeat(t *testing.T) {
 	})
 }
 
+// TestWhatWasAcceptedStaysUnderALowerLimit: the limit is stated and kept, and
+// what came under a higher one stays until its end (decision 0025).
+func TestWhatWasAcceptedStaysUnderALowerLimit(t *testing.T) {
+	synctestWorld(t, func(c *Config) { c.Keep = 2 * day }, func(w *world) {
+		c := w.client()
+		if c.welcome.Keep != 2*86400 || c.welcome.Now != time.Now().Unix() {
+			w.t.Errorf("stated: %d s, at %d", c.welcome.Keep, c.welcome.Now)
+		}
+		r := c.room(2)
+		long := r.post("long")
+		long.TTL = 2*86400 + 1
+		c.refused(wire.BadInput, wire.OpRoomPost, long)
+		long.TTL--
+		c.must(wire.OpRoomPost, long, &wire.Appended{})
+		w.cfg.Keep = time.Hour
+		w.restart()
+		c = w.client()
+		if c.welcome.Keep != 3600 {
+			w.t.Errorf("stated after the limit fell: %d s", c.welcome.Keep)
+		}
+		late := r.post("late")
+		late.TTL = 3601
+		c.refused(wire.BadInput, wire.OpRoomPost, late)
+		time.Sleep(day)
+		synctest.Wait()
+		c = w.client()
+		c.must(wire.OpSeatOpen, r.open(0, 1), &wire.SeatOpened{})
+		if e := c.entry(); string(e.Payload) != string(long.Payload) {
+			w.t.Error("what was accepted went with the limit")
+		}
+		// A commit is kept as ever.
+		q, _ := r.commit(0, "commit")
+		c.must(wire.OpRoomCommit, q, &wire.Appended{})
+		time.Sleep(20 * day)
+		synctest.Wait()
+		c = w.client()
+		c.must(wire.OpSeatOpen, r.open(1, 1), &wire.SeatOpened{})
+		var h wire.Hole
+		c.event(wire.OpHole, &h)
+		if h.From != 2 || h.To != 2 || h.Early {
+			w.t.Errorf("got %+v", h)
+		}
+		if e := c.entry(); e.Kind != wire.KindCommit {
+			w.t.Errorf("got %+v", e)
+		}
+	})
+}
+
 func TestHolesAreRanges(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.client()

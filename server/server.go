@@ -42,6 +42,11 @@ type Config struct {
 	Region wire.Region
 	// Registration says who may create an account; open by default.
 	Registration Registration
+	// Keep is the longest that a post is kept for seats that have not fetched
+	// it: wire.MaxTTL by default, and at most. Clients are told, and ask for no
+	// more. Commits, notices and what lies at doors are kept for MaxTTL: without
+	// them a device that comes back late finds its way into nothing.
+	Keep time.Duration
 	// Now is the clock; time.Now by default.
 	Now func() time.Time
 	// Log takes failures of the server itself, without ids or addresses; slog's
@@ -52,7 +57,7 @@ type Config struct {
 	Origins []string
 	// Limits bound what strangers may use.
 	Limits Limits
-	// Store tunes the rooms; its Dir, Now and Log are set from here.
+	// Store tunes the rooms; its Dir, Keep, Now and Log are set from here.
 	Store store.Config
 }
 
@@ -179,8 +184,11 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	if cfg.Keep <= 0 || cfg.Keep > wire.MaxTTL {
+		cfg.Keep = wire.MaxTTL
+	}
 	cfg.Limits = cfg.Limits.withDefaults()
-	cfg.Store.Dir, cfg.Store.Now, cfg.Store.Log = cfg.Dir, cfg.Now, cfg.Log
+	cfg.Store.Dir, cfg.Store.Keep, cfg.Store.Now, cfg.Store.Log = cfg.Dir, cfg.Keep, cfg.Now, cfg.Log
 	ctx := context.Background()
 	s := &Server{cfg: cfg, conns: map[*conn]struct{}{}, idle: make(chan struct{}), blobAdded: make(chan struct{}, 1),
 		blobGate: semaphore.NewWeighted(blobGateAll), memory: semaphore.NewWeighted(cfg.Limits.FrameMemory)}

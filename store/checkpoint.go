@@ -143,7 +143,7 @@ func (rm *room) snapshot(now, budget int64) *snapshot {
 	rm.dirty = false
 	rm.dropExpired(now)
 	s := &snapshot{rm: rm, seatsGone: rm.seatsGone, row: []any{
-		rm.id[:], rm.rev, rm.door, slices.Clone(rm.made[:]), rm.epoch, rm.head, rm.lapsed, slices.Clone(rm.token[:]),
+		rm.id[:], rm.rev, rm.door, slices.Clone(rm.made[:]), rm.epoch, rm.head, rm.lapsed, rm.early, slices.Clone(rm.token[:]),
 		rm.traced, rm.gen, wire.Encode(rm.marks), rm.opened, rm.hoard, rm.closing, rm.due(budget, Day(now/86400)), rm.gone,
 	}}
 	rm.seatsGone = nil
@@ -377,10 +377,10 @@ func (w *snapWriter) all(snaps []*snapshot, now int64) error {
 
 func (w *snapWriter) room(s *snapshot, find func([]byte) *snapshot) error {
 	id := s.rm.id[:]
-	if err := w.exec(`INSERT INTO rooms (room, rev, door, made, epoch, head, lapsed, token, traced, gen, marks, opened, hoard, closing, due, gone_until)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+	if err := w.exec(`INSERT INTO rooms (room, rev, door, made, epoch, head, lapsed, early, token, traced, gen, marks, opened, hoard, closing, due, gone_until)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 		ON CONFLICT (room) DO UPDATE SET rev = excluded.rev, made = excluded.made, epoch = excluded.epoch, head = excluded.head, lapsed = excluded.lapsed,
-		token = excluded.token, traced = excluded.traced, gen = excluded.gen, marks = excluded.marks, opened = excluded.opened, hoard = excluded.hoard,
+		early = excluded.early, token = excluded.token, traced = excluded.traced, gen = excluded.gen, marks = excluded.marks, opened = excluded.opened, hoard = excluded.hoard,
 		closing = excluded.closing, due = excluded.due, gone_until = excluded.gone_until`, s.row...); err != nil {
 		return err
 	}

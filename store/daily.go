@@ -117,7 +117,8 @@ func (rm *room) overdue(today Day) []wire.SeatID {
 
 // unhoard ends the entries that one seat alone has held back for seven days, if
 // they are more than half of the room's budget (protocol §10). They go as if
-// their ttl had ended: the seat sees holes, or that it has lapsed. rm.mu is held.
+// their ttl had ended: the seat sees holes that say so, or that it has lapsed.
+// rm.mu is held.
 func (r *Rooms) unhoard(ctx context.Context, rm *room, today Day) error {
 	through, err := r.heldAlone(ctx, rm)
 	if err != nil {
@@ -134,6 +135,7 @@ func (r *Rooms) unhoard(ctx context.Context, rm *room, today Day) error {
 		if err := r.endThrough(ctx, rm.id, through); err != nil {
 			return err
 		}
+		rm.early = through
 	}
 	if rm.hoard != was || rm.overHalf(r.cfg.RoomBytes) {
 		r.markDirty(rm) // with it, the day of the next look is written
@@ -177,6 +179,17 @@ func (r *Rooms) heldAlone(ctx context.Context, rm *room) (wire.Number, error) {
 func (r *Rooms) endThrough(ctx context.Context, id wire.RoomID, through wire.Number) error {
 	r.write.Lock()
 	defer r.write.Unlock()
-	_, err := r.db.ExecContext(ctx, `UPDATE entries SET expires = 0 WHERE room = $1 AND number <= $2`, id[:], through)
-	return err
+	tx, err := r.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	// Together: a hole that does not say why it is there is a false one.
+	if _, err := tx.ExecContext(ctx, `UPDATE rooms SET early = $2 WHERE room = $1`, id[:], through); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE entries SET expires = 0 WHERE room = $1 AND number <= $2`, id[:], through); err != nil {
+		return err
+	}
+	return tx.Commit()
 }

@@ -118,7 +118,7 @@ func (rm *room) opensClass(key wire.Secret, now time.Time) *class {
 
 // PostDoor appends one entry to a door under a class's key.
 func (r *Rooms) PostDoor(ctx context.Context, req *wire.DoorPost, done Done) {
-	if err := checkPost(req.Payload, wire.MaxKnock, req.TTL); err != nil {
+	if err := checkPost(req.Payload, wire.MaxKnock, req.TTL, wire.MaxTTL); err != nil {
 		done(wire.Appended{}, err)
 		return
 	}

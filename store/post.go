@@ -160,7 +160,7 @@ func within[T any](ctx context.Context, r *Rooms, id wire.RoomID, door bool, don
 
 // Post appends one entry (protocol §1).
 func (r *Rooms) Post(ctx context.Context, req *wire.RoomPost, done Done) {
-	if err := checkPost(req.Payload, wire.MaxPost, req.TTL); err != nil {
+	if err := checkPost(req.Payload, wire.MaxPost, req.TTL, r.cfg.Keep); err != nil {
 		done(wire.Appended{}, err)
 		return
 	}
@@ -181,11 +181,11 @@ func (r *Rooms) Post(ctx context.Context, req *wire.RoomPost, done Done) {
 	})
 }
 
-func checkPost(payload []byte, limit int, ttl uint32) error {
+func checkPost(payload []byte, limit int, ttl uint32, keep time.Duration) error {
 	switch {
 	case len(payload) == 0 || len(payload) > limit:
 		return errInput("a payload is empty or too large")
-	case ttl == 0 || time.Duration(ttl)*time.Second > wire.MaxTTL:
+	case ttl == 0 || time.Duration(ttl)*time.Second > keep:
 		return errInput("a ttl is 0 or longer than the server keeps anything")
 	}
 	return nil
@@ -218,17 +218,9 @@ func (r *Rooms) append(rm *room, e wire.Entry, expires int64, class *wire.ClassI
 }
 
 // expiry is when an entry posted now with this ttl ends, in Unix seconds. Long
-// ones end on a full minute or hour before, so that the time of posting does
-// not stand on disk to the second.
+// ones end on a full minute or hour before.
 func (r *Rooms) expiry(ttl time.Duration) int64 {
-	t := r.cfg.Now().Add(ttl)
-	switch {
-	case ttl >= dayLength:
-		t = t.Truncate(time.Hour)
-	case ttl >= time.Hour:
-		t = t.Truncate(time.Minute)
-	}
-	return t.Unix()
+	return r.cfg.Now().Add(ttl).Truncate(wire.Grain(ttl)).Unix()
 }
 
 // repeat answers a request whose entry is known as the first time.

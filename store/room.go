@@ -33,6 +33,7 @@ type room struct {
 	head    wire.Number // the newest entry accepted
 	durable wire.Number // the newest entry on disk: what seats may see
 	lapsed  wire.Number // the newest commit dropped by ttl (protocol §1)
+	early   wire.Number // entries through it may have gone before their end (protocol §10)
 	token   wire.SecretHash
 	traced  bool
 	opened  Day // the last day on which a seat was opened

@@ -33,6 +33,9 @@ type Config struct {
 	JournalBytes int64
 	// RoomBytes is the budget of one room: 64 MiB by default.
 	RoomBytes int64
+	// Keep is the longest that a post is kept: wire.MaxTTL by default, and at
+	// most. What was accepted stays until its end, whatever Keep is later.
+	Keep time.Duration
 	// MinFree is how much must stay free on the disk for posts to be taken, so
 	// that reading and forgetting still work on a full one: 64 MiB by default,
 	// negative for none.
@@ -58,6 +61,9 @@ func (c Config) withDefaults() Config {
 	}
 	or(&c.JournalBytes, 64<<20)
 	or(&c.RoomBytes, 64<<20)
+	if c.Keep <= 0 || c.Keep > wire.MaxTTL {
+		c.Keep = wire.MaxTTL
+	}
 	or(&c.MinFree, 64<<20)
 	if c.Step == nil {
 		c.Step = plainStep
@@ -419,8 +425,8 @@ func (r *Rooms) untilSweep() time.Duration {
 // load reads a room from SQLite; rm.mu is held.
 func (r *Rooms) load(ctx context.Context, rm *room) error {
 	var made, token, marks []byte
-	err := r.queryRow(ctx, `SELECT rev, door, made, epoch, head, lapsed, token, traced, gen, marks, opened, hoard, closing, gone_until FROM rooms WHERE room = $1`, rm.id[:]).
-		Scan(&rm.rev, &rm.door, &made, &rm.epoch, &rm.head, &rm.lapsed, &token, &rm.traced, &rm.gen, &marks, &rm.opened, &rm.hoard, &rm.closing, &rm.gone)
+	err := r.queryRow(ctx, `SELECT rev, door, made, epoch, head, lapsed, early, token, traced, gen, marks, opened, hoard, closing, gone_until FROM rooms WHERE room = $1`, rm.id[:]).
+		Scan(&rm.rev, &rm.door, &made, &rm.epoch, &rm.head, &rm.lapsed, &rm.early, &token, &rm.traced, &rm.gen, &marks, &rm.opened, &rm.hoard, &rm.closing, &rm.gone)
 	if errors.Is(err, sql.ErrNoRows) {
 		rm.absent = true
 		return nil

@@ -10,6 +10,7 @@ CREATE TABLE rooms (
 	epoch      INTEGER NOT NULL,
 	head       INTEGER NOT NULL,
 	lapsed     INTEGER NOT NULL,
+	early      INTEGER NOT NULL,
 	token      BLOB NOT NULL,
 	traced     INTEGER NOT NULL,
 	gen        INTEGER NOT NULL,

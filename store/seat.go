@@ -107,6 +107,8 @@ type Event struct {
 	// Tail is the entry's wire.EntryTail, nil for a hole. It is shared: it must
 	// not be changed.
 	Tail []byte
+	// Early is a hole's: see wire.Hole.
+	Early bool
 }
 
 // Reading is what Read found.
@@ -130,7 +132,7 @@ func (o *OpenSeat) Read(ctx context.Context, n wire.Number, max, bytes int) (Rea
 	}
 	out := Reading{Head: limit, Ended: code}
 	now := o.rooms.cfg.Now().Unix()
-	from, tailFrom, stored := o.rm.tail, o.rm.tailFrom, o.rm.stored > 0
+	from, tailFrom, stored, early := o.rm.tail, o.rm.tailFrom, o.rm.stored > 0, o.rm.early
 	if o.rest != nil {
 		from, tailFrom = o.rest, o.restFrom
 	}
@@ -144,6 +146,9 @@ func (o *OpenSeat) Read(ctx context.Context, n wire.Number, max, bytes int) (Rea
 		return out, nil
 	}
 	at := n // everything through it is in out
+	hole := func(to wire.Number) {
+		out.Events = append(out.Events, Event{From: at + 1, To: to, Early: at < early})
+	}
 	add := func(num wire.Number, expires int64, body []byte) bool {
 		if num > limit || max <= 0 || bytes <= 0 {
 			return false
@@ -152,7 +157,7 @@ func (o *OpenSeat) Read(ctx context.Context, n wire.Number, max, bytes int) (Rea
 			return true
 		}
 		if num > at+1 {
-			out.Events = append(out.Events, Event{From: at + 1, To: num - 1})
+			hole(num - 1)
 		}
 		out.Events = append(out.Events, Event{From: num, To: num, Tail: body})
 		at = num
@@ -175,7 +180,7 @@ func (o *OpenSeat) Read(ctx context.Context, n wire.Number, max, bytes int) (Rea
 		}
 	}
 	if whole && max > 0 && at < limit {
-		out.Events = append(out.Events, Event{From: at + 1, To: limit})
+		hole(limit)
 		at = limit
 	}
 	if at < limit {

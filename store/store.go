@@ -32,7 +32,7 @@ import (
 // Versions of what is stored. A folder with another version is refused.
 const (
 	accountsVersion = 1
-	roomsVersion    = 2
+	roomsVersion    = 3
 	journalVersion  = 1
 )
 

@@ -36,7 +36,7 @@ type RoomPost struct {
 	Epoch   Epoch
 	Token   Secret
 	Payload []byte
-	TTL     uint32 // seconds that are left, 1 to MaxTTL
+	TTL     uint32 // seconds that are left, 1 to Welcome.Keep
 	// Seat and SeatSecret are shown in traced rooms only (protocol §1).
 	Seat       *SeatID
 	SeatSecret Secret
@@ -180,6 +180,9 @@ type Hole struct {
 	Handle uint32
 	From   Number
 	To     Number
+	// Early: some of them had not expired, but went before, because this seat
+	// alone held back half of the room's budget (protocol §10).
+	Early bool
 }
 
 // Live says that the backlog is done: everything through Head has been sent.
@@ -195,6 +198,18 @@ type Closed struct {
 	_      struct{} `cbor:",toarray"`
 	Handle uint32
 	Code   Code
+}
+
+// Grain is to what an entry's end is rounded down by its ttl, so that the time
+// of posting does not stand on a server's disk to the second.
+func Grain(ttl time.Duration) time.Duration {
+	switch {
+	case ttl >= 24*time.Hour:
+		return time.Hour
+	case ttl >= time.Hour:
+		return time.Minute
+	}
+	return time.Second
 }
 
 // Seconds returns d as a wire ttl: whole seconds, rounded up, at least 1 and at

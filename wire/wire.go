@@ -14,7 +14,7 @@ import "github.com/fxamacker/cbor/v2"
 
 // Version is the version of the frames. A server that does not speak a
 // client's version answers unsupported.
-const Version = 1
+const Version = 2
 
 // Frame is one message of a stream in either direction: one WebSocket message,
 // one CBOR array of three.
@@ -94,6 +94,12 @@ type Welcome struct {
 	Challenge []byte
 	// Registration says who may create an account here.
 	Registration Registration
+	// Keep is the longest that this server keeps a post, in seconds: 1 to
+	// MaxTTL. It refuses a longer ttl, and keeps what it has accepted until the
+	// end under which it did, also if Keep falls later.
+	Keep uint32
+	// Now is the server's clock, in Unix seconds: entries end by it.
+	Now int64
 }
 
 // Registration says who may create an account on a server.

@@ -36,7 +36,7 @@ func TestFrameRoundTrip(t *testing.T) {
 		&RoomCommit{Add: []NewSeat{{ID: seat, Provisional: true}}, Remove: []SeatID{seat}},
 		&Entry{Handle: 3, Number: 9, Seat: &seat},
 		&AccountKnock{Knock: &Knock{Key: NewSecret(), Sealing: NewSecret()}},
-		&Welcome{Domain: "a.example", Challenge: make([]byte, 32)},
+		&Welcome{Domain: "a.example", Challenge: make([]byte, 32), Keep: 86400, Now: 1 << 31},
 		&Nothing{},
 	} {
 		b := Encode(v)

@@ -9,9 +9,11 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"hearth/rpc"
 	"hearth/server"
 	"hearth/wire"
 )
@@ -23,6 +25,7 @@ type serveConfig struct {
 	listen       string // --listen, HEARTH_LISTEN: host:port
 	domain       string // --domain, HEARTH_DOMAIN: the name in handles; default the host:port
 	registration string // --registration, HEARTH_REGISTRATION: open, invite or closed
+	keep         string // --keep, HEARTH_KEEP: how long a message is kept for devices that are away
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -37,8 +40,13 @@ func (a *app) serveCommand() *cobra.Command {
 	cmd.Flags().StringVar(&c.listen, "listen", env("HEARTH_LISTEN", "localhost:8420"), "the address to listen on")
 	cmd.Flags().StringVar(&c.domain, "domain", env("HEARTH_DOMAIN", ""), "the name of the house, as in bob@example.org (default where it listens)")
 	cmd.Flags().StringVar(&c.registration, "registration", env("HEARTH_REGISTRATION", "open"), "who may make an account: open, invite or closed")
+	cmd.Flags().StringVar(&c.keep, "keep", env("HEARTH_KEEP", "30d"), "how long messages wait for devices that are away, 1h to 30d; what is there already stays as long as it was to")
 	return cmd
 }
+
+// keepLeast is the shortest that an operator may keep messages: with less, a night
+// would lose them.
+const keepLeast = time.Hour
 
 func env(name, otherwise string) string { return firstOf(os.Getenv(name), otherwise) }
 
@@ -58,6 +66,10 @@ func (a *app) serve(ctx context.Context, c serveConfig) error {
 	if !ok {
 		return wire.Errorf(wire.BadInput, "registration can't be %q", c.registration).WithNext("choose open, invite or closed")
 	}
+	keep, err := rpc.ParseDuration(c.keep)
+	if err != nil || keep < keepLeast || keep > wire.MaxTTL {
+		return wire.Errorf(wire.BadInput, "messages can't be kept for %q", c.keep).WithNext("choose 1h to 30d, as in --keep 7d")
+	}
 	lock, err := lockFolder(c.data)
 	if err != nil {
 		return err
@@ -72,6 +84,7 @@ func (a *app) serve(ctx context.Context, c serveConfig) error {
 		Dir:          c.data,
 		Domain:       firstOf(c.domain, at),
 		Registration: policy,
+		Keep:         keep,
 		Log:          slog.New(slog.NewTextHandler(a.err, nil)),
 	})
 	if err != nil {
