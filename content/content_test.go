@@ -347,34 +347,36 @@ func TestEarliestEndWins(t *testing.T) {
 }
 
 func TestEnvelope(t *testing.T) {
-	e := Envelope{Kind: KindContent, Count: 7, Commit: 12, CommitHash: [32]byte{5}, Body: []byte("body")}
+	e := Envelope{Kind: KindContent, Count: 7, Ends: 1 << 31, Commit: 12, CommitHash: [32]byte{5}, Body: []byte("body")}
 	b := must(e.Encode())
 	got, err := ParseEnvelope(b)
 	e.Version = EnvelopeVersion
 	if err != nil || !reflect.DeepEqual(got, e) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
-	if want := "86010107" + "0c" + "5820" + "05" + strings.Repeat("00", 31) + "44626f6479"; hex.EncodeToString(b) != want {
+	if want := "87020107" + "1a80000000" + "0c" + "5820" + "05" + strings.Repeat("00", 31) + "44626f6479"; hex.EncodeToString(b) != want {
 		t.Errorf("encoding: got %x, want %s", b, want)
 	}
 	newer := e
-	newer.Version = 2
+	newer.Version = EnvelopeVersion + 1
 	if _, err := ParseEnvelope(wire.Encode(newer)); !isCode(err, wire.Unsupported) {
 		t.Errorf("newer version: got %v", err)
 	}
-	none, zero := e, e
-	none.Version, zero.Count = 0, 0
+	none, old, zero, never, first, before, far := e, e, e, e, e, e, e
+	none.Version, old.Version, zero.Count, never.Ends, first.Count, before.Ends, far.Ends = 0, 1, 0, 0, 1, -1, MaxEnds+1
 	for name, bad := range map[string][]byte{
-		"version 0": wire.Encode(none), "count 0": wire.Encode(zero), "trailing": append(bytes.Clone(b), 0), "empty": {},
-		"short hash": array(1, 1, 7, 12, make([]byte, 31), []byte{}), "null body": array(1, 1, 7, 12, make([]byte, 32), nil),
-		"long": array(1, 1, 7, 12, make([]byte, 32), make([]byte, MaxEnvelope)),
+		"version 0": wire.Encode(none), "version 1": wire.Encode(old), "count 0": wire.Encode(zero),
+		"one before it that has no end": wire.Encode(never), "none before it that has an end": wire.Encode(first),
+		"an end before all time": wire.Encode(before), "an end after all time": wire.Encode(far), "trailing": append(bytes.Clone(b), 0), "empty": {},
+		"short hash": array(2, 1, 7, 9, 12, make([]byte, 31), []byte{}), "null body": array(2, 1, 7, 9, 12, make([]byte, 32), nil),
+		"long": array(2, 1, 7, 9, 12, make([]byte, 32), make([]byte, MaxEnvelope)),
 	} {
 		if _, err := ParseEnvelope(bad); !isCode(err, wire.BadInput) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
 	e.Body = make([]byte, MaxMessage)
-	e.Count, e.Commit = 1<<63, 1<<63
+	e.Kind, e.Count, e.Ends, e.Commit = 0x7f, 1<<63, MaxEnds, 1<<63
 	if b, err := e.Encode(); err != nil || len(b) > MaxEnvelope {
 		t.Errorf("the longest message doesn't fit its envelope: %d, %v", len(b), err)
 	}
@@ -421,7 +423,8 @@ func FuzzParse(f *testing.F) {
 }
 
 func FuzzParseEnvelope(f *testing.F) {
-	f.Add(must(Envelope{Kind: KindContent, Count: 7, Commit: 12, Body: []byte("body")}.Encode()))
+	f.Add(must(Envelope{Kind: KindContent, Count: 7, Ends: 1 << 31, Commit: 12, Body: []byte("body")}.Encode()))
+	f.Add(must(Envelope{Kind: KindAnnounce, Count: 1, Commit: 12, Body: []byte("body")}.Encode()))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := ParseEnvelope(b)
 		if err != nil {

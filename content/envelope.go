@@ -7,7 +7,7 @@ import (
 )
 
 // EnvelopeVersion is the version of the envelope.
-const EnvelopeVersion = 1
+const EnvelopeVersion = 2
 
 // Envelope is what each application message of a room holds (protocol §1,
 // "Holes"): the body, and what shows that the log was not thinned, reordered or
@@ -19,6 +19,11 @@ type Envelope struct {
 	// Count is the sending leaf's running count in this room, from 1, without
 	// gaps. A message that is encrypted again keeps its count.
 	Count uint64
+	// Ends is when the leaf's previous post, Count-1, ends on the server at the
+	// earliest, by the server's clock, in Unix seconds: until then no honest
+	// server says that it has expired (decision 0025). It stays as Count does; 0
+	// with the first.
+	Ends int64
 	// Commit and CommitHash are the number and the SHA-256 of the newest
 	// commit that the sender had applied when it encrypted.
 	Commit     wire.Number
@@ -40,6 +45,9 @@ const (
 	KindSync     EnvelopeKind = 8 // what an account's devices keep equal, in the self room
 )
 
+// MaxEnds bounds a time in an envelope: the year 2242.
+const MaxEnds = 1 << 33
+
 // Padding (attack A47): what is encrypted is padded to one of few sizes. What is
 // padded is RFC 9420's PrivateMessageContent (§6.3.1): the envelope, its length
 // and the signature.
@@ -56,7 +64,7 @@ const (
 	// MaxEnvelope is the largest envelope, bytes.
 	MaxEnvelope = MaxPadded - signedOverhead
 	// envelopeOverhead bounds what an envelope adds to its body.
-	envelopeOverhead = 64
+	envelopeOverhead = 72
 )
 
 var classes = [...]int{256, 1 << 10, 4 << 10, 16 << 10, MaxPadded}
@@ -100,7 +108,7 @@ func ParseEnvelope(b []byte) (Envelope, error) {
 	if e.Version > EnvelopeVersion {
 		return Envelope{}, &wire.Error{Code: wire.Unsupported, Message: "a message came from a newer version of hearth", Next: "update this client"}
 	}
-	if e.Version == 0 || e.Count == 0 {
+	if e.Version < EnvelopeVersion || e.Count == 0 || e.Ends < 0 || e.Ends > MaxEnds || (e.Ends == 0) != (e.Count == 1) {
 		return Envelope{}, refused(errForm)
 	}
 	return e, nil

@@ -65,7 +65,7 @@ func TestReceipt(t *testing.T) {
 // long as a short text (attack A47).
 func TestReceiptsArePaddedLikeMessages(t *testing.T) {
 	of := func(kind EnvelopeKind, body []byte) int {
-		e, err := Envelope{Kind: kind, Count: 1 << 20, Commit: 1 << 20, Body: body}.Encode()
+		e, err := Envelope{Kind: kind, Count: 1 << 20, Ends: 1 << 31, Commit: 1 << 20, Body: body}.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}

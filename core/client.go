@@ -135,7 +135,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		ending:    make(oneAtATime, 1),
 		searching: make(oneAtATime, 1),
 	}
-	c.net = lane.New(cfg.Dial, c.crew.spawn)
+	c.net = lane.New(cfg.Dial, c.crew.spawn, c.now)
 	if err := c.sweep(ctx); err != nil {
 		v.Close()
 		return nil, err

@@ -405,6 +405,15 @@ const (
 	// NoticeWithheld: the server keeps entries back, or says that they expired
 	// when their senders count them.
 	NoticeWithheld = "log_withheld"
+	// NoticeKeepsLess: the server keeps posts for less long than it did, or for
+	// much less long than what is said here asks for.
+	NoticeKeepsLess = "server_keeps_less"
+	// NoticeClocks: this device's clock and the server's do not agree, and what
+	// was said here ends by the server's.
+	NoticeClocks = "clocks_differ"
+	// NoticeEarly: the server dropped what was said here before its time, since
+	// this device alone held back half of the room.
+	NoticeEarly = "dropped_early"
 	// NoticeForked: a member sees another log than this device.
 	NoticeForked = "log_forked"
 	// NoticeReordered: entries came in another order than they were sent.

@@ -65,6 +65,9 @@ func (l *roomLog) opened(ctx context.Context, which int, o wire.SeatOpened) (boo
 			s.del(adderName(r.ID))
 		}
 		s.putRoom(r)
+		if err := s.serverKeeps(r, cv, s.c.net.Terms(r.Server).Keep); err != nil {
+			return err
+		}
 		read := r.Read
 		if err := s.logState(r, cv, o); err != nil {
 			return err
@@ -144,15 +147,14 @@ func (l *roomLog) refused(ctx context.Context, code wire.Code) error {
 
 func (l *roomLog) hole(ctx context.Context, h *wire.Hole) error {
 	return l.c.step(ctx, func(s *step) error {
-		r, err := s.room(l.id)
+		r, cv, err := s.roomAndConv(l.id)
 		if err != nil || r == nil {
 			return err
 		}
 		r.Read = h.To
-		// Some sender's count may jump now, and rightly so.
-		r.Holes++
+		err = s.holed(r, cv, h)
 		s.putRoom(r)
-		return nil
+		return err
 	})
 }
 

@@ -125,7 +125,7 @@ func (m *insider) post(payload []byte) {
 func (m *insider) envelope(kind content.EnvelopeKind, body []byte, change ...func(*content.Envelope)) []byte {
 	m.st.T.Helper()
 	m.Count++
-	e := content.Envelope{Kind: kind, Count: m.Count, Commit: m.Commit, CommitHash: core.CommitHash(m.Group), Body: body}
+	e := content.Envelope{Kind: kind, Count: m.Count, Ends: time.Now().Add(time.Hour).Unix(), Commit: m.Commit, CommitHash: core.CommitHash(m.Group), Body: body}
 	for _, f := range change {
 		f(&e)
 	}

@@ -28,7 +28,7 @@ type announcement struct {
 // envelope writes a row as it goes into the group, and to which size.
 func envelope(r *room, g *mls.Group, w *row) (plain []byte, padTo int, err error) {
 	plain, err = content.Envelope{
-		Kind: w.Kind, Count: w.Count, Commit: r.Commit, CommitHash: commitHash(g), Body: w.Body,
+		Kind: w.Kind, Count: w.Count, Ends: w.Before, Commit: r.Commit, CommitHash: commitHash(g), Body: w.Body,
 	}.Encode()
 	return plain, content.PadTo(len(plain)), err
 }
@@ -63,7 +63,7 @@ func (s *step) hear(r *room, cv *conversation, g *mls.Group, staged *mls.Staged)
 			return false, err
 		}
 	}
-	fresh, err := s.countUp(r, cv, index, e.Count)
+	fresh, err := s.countUp(r, cv, index, e)
 	if err != nil {
 		return false, err
 	}
@@ -90,25 +90,6 @@ func (s *step) hear(r *room, cv *conversation, g *mls.Group, staged *mls.Staged)
 		return true, nil
 	}
 	return false, nil // a later version's
-}
-
-// countUp compares a leaf's running count with the last one: one that is
-// missing was withheld, unless entries expired meanwhile. It reports whether
-// the message is a new one.
-func (s *step) countUp(r *room, cv *conversation, index mls.LeafIndex, count uint64) (fresh bool, err error) {
-	l, err := s.leaf(r.ID, index)
-	if err != nil {
-		return false, err
-	}
-	switch {
-	case l.Seen && count <= l.Count:
-		return false, nil // a second copy, after its sender encrypted it again
-	case l.Seen && count > l.Count+1 && l.Holes == r.Holes:
-		err = s.noticeOnce(r, cv, NoticeWithheld, "Messages that a member sent did not arrive.")
-	}
-	l.Seen, l.Count, l.Holes = true, count, r.Holes
-	s.putLeaf(r.ID, index, l)
-	return true, err
 }
 
 // arrived notes that a leaf has spoken or committed: its device has accepted,
@@ -360,11 +341,16 @@ func (s *step) learnDoors(account wire.AccountID, doors []address) error {
 	return nil
 }
 
-// noticeOnce records a notice unless the room's last one says the same.
+// noticeOnce records a notice unless the room's last one says the same, and is not
+// a day old.
 func (s *step) noticeOnce(r *room, cv *conversation, code, text string) error {
-	if r.Noticed == code {
+	now := s.c.now().Unix()
+	if ago := now - r.NoticedAt; r.Noticed == code && max(ago, -ago) < noticeAgain {
 		return nil
 	}
-	r.Noticed = code
+	r.Noticed, r.NoticedAt = code, now
 	return s.notice(cv, code, text)
 }
+
+// noticeAgain is after how long the same is said again, seconds.
+const noticeAgain = 24 * 3600

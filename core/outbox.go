@@ -28,8 +28,10 @@ type row struct {
 	Message []byte
 	// Until is when it ends, Unix seconds; 0: it does not.
 	Until int64
-	// Count is the leaf's running count; 0 until it was first sealed.
-	Count uint64
+	// Count is the leaf's running count; 0 until it was first sealed. Before is
+	// when the post before it ends, as the envelope says it.
+	Count  uint64
+	Before int64
 	// Sealed is the entry as it leaves, for Epoch; absent until it was sealed.
 	Sealed []byte
 	Epoch  wire.Epoch
@@ -78,9 +80,15 @@ func (s *step) rowEnded(due vault.Item) error {
 	if err != nil || r == nil || r.State != roomOK {
 		return err
 	}
-	s.putRow(id, &row{N: w.N, Kind: kindVoid, Count: w.Count, Until: s.c.now().Add(wire.MaxTTL).Unix()})
+	s.putRow(id, s.c.void(w))
 	s.then(func() { s.c.wakeRoom(id) })
 	return nil
+}
+
+// void is what takes the place of a row that is not to be sent any more and whose
+// running count is taken.
+func (c *Client) void(w *row) *row {
+	return &row{N: w.N, Kind: kindVoid, Count: w.Count, Before: w.Before, Until: c.now().Add(wire.MaxTTL).Unix()}
 }
 
 // roomOfRow returns the room that a row's name belongs to.
@@ -112,7 +120,10 @@ func (s *step) seal(r *room, g *mls.Group, w *row) error {
 	}
 	if w.Count == 0 {
 		r.Count++
-		w.Count = r.Count
+		w.Count, w.Before = r.Count, r.Ends
+	}
+	if err := s.countEnds(r, w); err != nil {
+		return err
 	}
 	plain, padTo, err := envelope(r, g, w)
 	if err != nil {

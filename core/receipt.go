@@ -330,7 +330,7 @@ func (s *step) writeReceipt(r *room, w *row) (bool, error) {
 			return false, nil
 		}
 		// The running count that it took must not be missing to others.
-		*w = row{N: w.N, Kind: kindVoid, Count: w.Count, Until: s.c.now().Add(wire.MaxTTL).Unix()}
+		*w = *s.c.void(w)
 		return true, nil
 	}
 	if w.Body, err = rc.Encode(); err != nil {

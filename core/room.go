@@ -39,8 +39,10 @@ type room struct {
 	Commit wire.Number
 	Epoch  wire.Epoch
 
-	// Count is the running count of our leaf's newest message.
+	// Count is the running count of our leaf's newest message, Ends when that
+	// ends on the server, at the earliest and by the server's clock.
 	Count uint64
+	Ends  int64
 	// Reserved: generations below it may have been used (protocol §3).
 	Reserved uint32
 	// Renewed is when our leaf's keys were last made new, Unix seconds.
@@ -59,11 +61,22 @@ type room struct {
 	Leaving bool
 	// Next is the number of the next row of the room's outbox.
 	Next uint64
-	// Bad counts the posts that did not open; Holes the gaps by expiry.
+	// Bad counts the posts that did not open; Holes the holes that the server
+	// stated (holes.go).
 	Bad uint64
-	// Noticed is the code of the last notice about the log.
-	Noticed string
-	Holes   uint64
+	// Noticed is the code of the last notice about the log, NoticedAt when it
+	// was said, Unix seconds.
+	Noticed   string
+	NoticedAt int64
+	Holes     uint64
+	// HoleAt is when the newest hole was stated, Unix seconds by our clock, and
+	// HoleAhead how far the server's was ahead then, if they did not agree.
+	HoleAt, HoleAhead int64
+	// Early is the newest hole, as Holes counts them, of which the server said
+	// that it has entries in it which had not expired.
+	Early uint64
+	// Keep is the limit that the server stated last, seconds; 0: none yet.
+	Keep uint32
 	// ReadAt is when Read moved last, Unix seconds.
 	ReadAt int64
 	// Known are entries that were read, in order: the newest ones, and the newest

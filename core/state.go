@@ -103,7 +103,7 @@ func (c *Client) forget(s *step) {
 func (s *step) then(f func()) { s.after = append(s.after, f) }
 
 // recordVersion opens every record, so that a later version can tell.
-const recordVersion = 1
+const recordVersion = 2
 
 func encodeRecord(v any) []byte { return append([]byte{recordVersion}, wire.Encode(v)...) }
 

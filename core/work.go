@@ -171,6 +171,11 @@ func (c *Client) sendPost(r *room, w *row, post wire.RoomPost) action {
 		if post.TTL = ttlLeft(w.Until, c.now()); post.TTL == 0 {
 			return 0, nil
 		}
+		keep := s.Welcome().Keep
+		post.TTL = min(post.TTL, keep)
+		if err := c.posting(ctx, r, w, keep); err != nil {
+			return 0, err
+		}
 		var a wire.Appended
 		err = s.Call(ctx, wire.OpRoomPost, post, &a)
 		switch code(err) {

@@ -26,8 +26,9 @@ type Person struct {
 	// Faults, if set before Start, stand between the client and its disk.
 	Faults *vaulttest.Faults
 	// Skew is how far the person's clock is ahead of the world's, from the next
-	// Start on.
-	Skew time.Duration
+	// Start on. Clock, if set, is that clock instead.
+	Skew  time.Duration
+	Clock func() time.Time
 
 	w    *World
 	stop context.CancelFunc
@@ -79,6 +80,9 @@ func (p *Person) Config() core.Config {
 	cfg := core.Config{Disk: p.Disk, Key: p.Key, Dial: p.w.dial(p.Name), Blobs: p.w.blobs(p.Name)}
 	if skew := p.Skew; skew != 0 {
 		cfg.Now = func() time.Time { return time.Now().Add(skew) }
+	}
+	if p.Clock != nil {
+		cfg.Now = p.Clock
 	}
 	if os.Getenv("HEARTH_WORLD_LOG") != "" {
 		cfg.Log = slog.New(slog.NewTextHandler(testWriter{p.w.T}, &slog.HandlerOptions{Level: slog.LevelDebug})).With("home", p.Name)

@@ -91,6 +91,7 @@ func (l *Lane) dial(ctx context.Context) (*Session, error) {
 		return nil, Unreachable(err)
 	}
 	s.used = time.Now()
+	l.net.agree(l.server, s.welcome)
 	return s, nil
 }
 

@@ -47,9 +47,11 @@ const (
 type Network struct {
 	dial  func(ctx context.Context, server string) (wire.Conn, error)
 	spawn func(func(context.Context))
+	now   func() time.Time
 
 	mu    sync.Mutex
 	lanes map[laneKey]*Lane
+	terms map[string]Terms // by server
 }
 
 type laneKey struct {
@@ -58,9 +60,10 @@ type laneKey struct {
 }
 
 // New returns a network without a connection. dial makes one to a server's URL;
-// spawn runs what keeps it, until the context that it hands over ends.
-func New(dial func(ctx context.Context, server string) (wire.Conn, error), spawn func(func(context.Context))) *Network {
-	return &Network{dial: dial, spawn: spawn, lanes: make(map[laneKey]*Lane)}
+// spawn runs what keeps it, until the context that it hands over ends; now is the
+// client's clock.
+func New(dial func(ctx context.Context, server string) (wire.Conn, error), spawn func(func(context.Context)), now func() time.Time) *Network {
+	return &Network{dial: dial, spawn: spawn, now: now, lanes: make(map[laneKey]*Lane), terms: make(map[string]Terms)}
 }
 
 // Lane is the way to one server for one purpose; over time it is many sessions.

@@ -74,10 +74,10 @@ func open(t *testing.T, p *pipe) (*Lane, *Session) {
 		first = false
 		go func() {
 			hello := p.asked(t)
-			p.answer(hello, wire.Welcome{Version: wire.Version, Domain: "example.org"})
+			p.answer(hello, wire.Welcome{Version: wire.Version, Domain: "example.org", Keep: 1})
 		}()
 		return p, nil
-	}, func(f func(context.Context)) { wg.Go(func() { f(ctx) }) })
+	}, func(f func(context.Context)) { wg.Go(func() { f(ctx) }) }, time.Now)
 	l := n.To("http://example.org", Accounts)
 	s, err := l.Now(ctx)
 	if err != nil {

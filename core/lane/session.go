@@ -77,7 +77,7 @@ func greet(ctx context.Context, conn wire.Conn) (*Session, error) {
 	if err := readAnswer(f, wire.OpHello, &s.welcome); err != nil {
 		return nil, err
 	}
-	if f.ID != 1 || s.welcome.Version != wire.Version || s.welcome.Domain == "" {
+	if f.ID != 1 || s.welcome.Version != wire.Version || s.welcome.Domain == "" || !fair(s.welcome) {
 		return nil, NotHearth()
 	}
 	return s, nil
