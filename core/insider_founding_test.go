@@ -127,7 +127,7 @@ var coups = []hearthtest.Deviation{
 		m.must(err)
 		c.tell(func(n *letter.Notice) { n.Account, n.Leaf = account(st.Alice), uint32(in.Group.OwnLeaf()) })
 		failed(st, room)
-	}, edit("core/letter/notice.go", "if !ok || !(identity.Device{Key: key}).Verify(identity.LabelNotice, s.Notice, s.Signature) {", "if !ok || len(s.Notice)+len(key) == 0 {"),
+	}, edit("core/letter/notice.go", "if !ok || !(identity.Device{Key: key}).Verify(identity.LabelNotice, s.Body, s.Signature) {", "if !ok || len(s.Body)+len(key) == 0 {"),
 		edit("core/letter/notice.go", "n.Version, n.Epoch, n.Device = NoticeVersion, link.Epoch, key.ID()", "n.Version, n.Epoch = NoticeVersion, link.Epoch"),
 		edit("core/roster/founding.go", "case !in || !has:", "case !in && !has:"),
 		edit("core/notice.go", "l, ok := ro.LeafOf(n.Account, n.Device)", "l, ok := ro.LeafOf(n.Account, ro.LeavesOf(n.Account)[0].Device)")),

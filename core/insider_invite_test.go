@@ -134,7 +134,7 @@ var inviteDeviations = []hearthtest.Deviation{
 	trap("an invitation in another's name", func(f *founding, m, frank *insider) {
 		f.put(frank.chain, roster.RoleMember)
 		f.wrapper = func(w *letter.Wrapper) { w.Account, w.Chain = frank.chain.Account(), frank.chain.Entries() }
-	}, unasked, edit("core/letter/welcome.go", "if chain.SignedBy(w.Device, identity.LabelWrapper, wire.Encode(wrapperTBS{Ref: ref, Wrapper: s.Wrapper}), s.Signature) != nil {", "if false {")),
+	}, unasked, edit("core/letter/welcome.go", "if chain.SignedBy(w.Device, identity.LabelWrapper, wire.Encode(wrapperTBS{Ref: ref, Wrapper: s.Body}), s.Signature) != nil {", "if false {")),
 
 	trap("an invitation by another than who signed the group", func(f *founding, m, frank *insider) {
 		f.put(frank.chain, roster.RoleMember)
@@ -252,7 +252,7 @@ var inviteDeviations = []hearthtest.Deviation{
 		m.must(err)
 		st.Net.Online("carol")
 		st.Sleep(hearthtest.Patience)
-	}, signs, edit("core/letter/answer.go", "|| c.SignedBy(a.Device, identity.LabelAnswer, s.Answer, s.Signature) != nil {", "|| len(s.Answer) == 0 {")),
+	}, signs, edit("core/letter/signed.go", "|| c.SignedBy(device, label, s.Body, s.Signature) != nil {", "|| len(s.Body) == 0 {")),
 
 	deviation("a device put into a chain", func(st *stage) {
 		// The server shows erin a device of bob's that bob never took in.

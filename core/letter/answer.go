@@ -24,12 +24,6 @@ type Answer struct {
 	Doors []Door
 }
 
-type signedAnswer struct {
-	_         struct{} `cbor:",toarray"`
-	Answer    []byte
-	Signature []byte
-}
-
 // AnswerVersion is the version of answers.
 const AnswerVersion = 1
 
@@ -51,30 +45,18 @@ func NewAnswer(key identity.DeviceKey, a Answer) ([]byte, error) {
 	if err := a.check(); err != nil {
 		return nil, refuse("write an answer", err)
 	}
-	b := wire.Encode(a)
-	return wire.Encode(signedAnswer{Answer: b, Signature: key.Sign(identity.LabelAnswer, b)}), nil
+	return sign(key, identity.LabelAnswer, a), nil
 }
 
 // ParseAnswer reads an answer and checks that a live device of its account
 // signed it, by the newest chain that the reader knows.
 func ParseAnswer(body []byte, chain func(wire.AccountID) (*identity.Chain, bool)) (Answer, error) {
-	a, s, err := parseAnswer(body)
+	a, s, err := parseSigned[Answer](body)
+	if err == nil {
+		err = s.by(a.Account, a.Device, identity.LabelAnswer, chain)
+	}
 	if err != nil {
 		return Answer{}, refuse("read an answer", err)
 	}
-	c, ok := chain(a.Account)
-	if !ok || c.Account() != a.Account || c.SignedBy(a.Device, identity.LabelAnswer, s.Answer, s.Signature) != nil {
-		return Answer{}, refuse("read an answer", errSign)
-	}
 	return a, nil
-}
-
-func parseAnswer(body []byte) (a Answer, s signedAnswer, err error) {
-	if err := wire.Decode(body, &s); err != nil {
-		return a, s, err
-	}
-	if err := wire.Decode(s.Answer, &a); err != nil {
-		return Answer{}, s, err
-	}
-	return a, s, a.check()
 }

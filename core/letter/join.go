@@ -27,12 +27,6 @@ type Join struct {
 	Text string
 }
 
-type signedJoin struct {
-	_         struct{} `cbor:",toarray"`
-	Join      []byte
-	Signature []byte
-}
-
 const (
 	// JoinVersion is the version of requests to join.
 	JoinVersion = 1
@@ -59,8 +53,7 @@ func NewJoin(key identity.DeviceKey, j Join) ([]byte, error) {
 	if err := j.check(); err != nil {
 		return nil, refuse("write a request to join", err)
 	}
-	b := wire.Encode(j)
-	body := wire.Encode(signedJoin{Join: b, Signature: key.Sign(identity.LabelJoin, b)})
+	body := sign(key, identity.LabelJoin, j)
 	if len(body) > MaxLetter-letterAdds {
 		return nil, tooLong("the request to join")
 	}
@@ -80,20 +73,14 @@ func ParseJoin(body []byte) (Join, *identity.Chain, error) {
 }
 
 func parseJoin(body []byte) (j Join, chain *identity.Chain, err error) {
-	var s signedJoin
-	if err := wire.Decode(body, &s); err != nil {
-		return j, nil, err
-	}
-	if err := wire.Decode(s.Join, &j); err != nil {
-		return Join{}, nil, err
-	}
-	if err := j.check(); err != nil {
+	j, s, err := parseSigned[Join](body)
+	if err != nil {
 		return Join{}, nil, err
 	}
 	if chain, err = identity.VerifyFor(j.Account, j.Chain); err != nil {
 		return Join{}, nil, err
 	}
-	if chain.SignedBy(j.Device, identity.LabelJoin, s.Join, s.Signature) != nil {
+	if chain.SignedBy(j.Device, identity.LabelJoin, s.Body, s.Signature) != nil {
 		return Join{}, nil, errSign
 	}
 	kp, err := mls.ParseKeyPackage(j.KeyPackage)

@@ -28,7 +28,7 @@ func TestJoinSaysWhoAsks(t *testing.T) {
 		j.Version, j.Device = JoinVersion, key.ID()
 		edit(&j)
 		b := wire.Encode(j)
-		return wire.Encode(signedJoin{Join: b, Signature: key.Sign(identity.LabelJoin, b)})
+		return wire.Encode(signed{Body: b, Signature: key.Sign(identity.LabelJoin, b)})
 	}
 	for name, body := range map[string][]byte{
 		"signed by another":             sign(bob.Device, func(*Join) {}),
@@ -42,7 +42,7 @@ func TestJoinSaysWhoAsks(t *testing.T) {
 		"no door":                       sign(alice.Device, func(j *Join) { j.Door = Door{} }),
 		"a long text":                   sign(alice.Device, func(j *Join) { j.Text = strings.Repeat("x", MaxJoinText+1) }),
 		"another version":               sign(alice.Device, func(j *Join) { j.Version++ }),
-		"signed under another label":    wire.Encode(signedJoin{Join: wire.Encode(j), Signature: alice.Device.Sign(identity.LabelAnswer, wire.Encode(j))}),
+		"signed under another label":    wire.Encode(signed{Body: wire.Encode(j), Signature: alice.Device.Sign(identity.LabelAnswer, wire.Encode(j))}),
 		"an answer":                     must(NewAnswer(alice.Device, Answer{Ref: []byte("r"), Accept: true})),
 		"nothing":                       nil,
 		"changed behind the signature":  bytes.Replace(must(NewJoin(alice.Device, alice.join())), []byte("neighbour"), []byte("nephewour"), 1),

@@ -203,7 +203,7 @@ func TestWelcomeIsForOneJoinerAndSaysWhoInvites(t *testing.T) {
 // package.
 func forge(bob person, wrapper, signature []byte) []byte {
 	ref := bob.kp.Ref()
-	plain := wire.Encode(signedWrapper{Wrapper: wrapper, Signature: signature})
+	plain := wire.Encode(signed{Body: wrapper, Signature: signature})
 	return wire.Encode(sealedWelcome{Ref: ref, Sealed: must(bob.kp.Seal(wrapperLabel, ref, plain))})
 }
 
@@ -331,7 +331,7 @@ func TestAnswerIsTheDevices(t *testing.T) {
 	raw := func(a Answer) []byte {
 		a.Version, a.Device = AnswerVersion, alice.Device.ID()
 		b := wire.Encode(a)
-		return wire.Encode(signedAnswer{Answer: b, Signature: alice.Device.Sign(identity.LabelAnswer, b)})
+		return wire.Encode(signed{Body: b, Signature: alice.Device.Sign(identity.LabelAnswer, b)})
 	}
 	both, neither, leaves := decline, decline, accept
 	both.Doors, neither.Leave, leaves.Leave = accept.Doors, nil, []byte("x")
@@ -341,7 +341,7 @@ func TestAnswerIsTheDevices(t *testing.T) {
 		"for an unknown account":  must(NewAnswer(alice.Device, stranger)),
 		"by another device":       must(NewAnswer(eve.Device, accept)),
 		"signature changed":       other,
-		"under another label":     wire.Encode(signedAnswer{Answer: b, Signature: alice.Device.Sign(identity.LabelLeave, b)}),
+		"under another label":     wire.Encode(signed{Body: b, Signature: alice.Device.Sign(identity.LabelLeave, b)}),
 		"decline with doors":      raw(both),
 		"decline without a leave": raw(neither),
 		"acceptance with a leave": raw(leaves),

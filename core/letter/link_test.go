@@ -207,7 +207,7 @@ func FuzzInside(f *testing.F) {
 	w := alice.wrapper()
 	w.Version, w.Device = WrapperVersion, alice.Device.ID()
 	f.Add(wire.Encode(Letter{Version: 1, Kind: KindAnswer, Body: []byte("x")}))
-	f.Add(wire.Encode(signedWrapper{Wrapper: wire.Encode(w)}))
+	f.Add(wire.Encode(signed{Body: wire.Encode(w)}))
 	f.Add(wire.Encode(w))
 	f.Add(must(SealWelcome(bob.kp, alice.Device, alice.wrapper())))
 	f.Add(must(NewAnswer(alice.Device, Answer{Ref: []byte("r"), Accept: true, Doors: []Door{newDoor()}})))
@@ -229,24 +229,24 @@ func FuzzInside(f *testing.F) {
 		if s, err := parseSealedWelcome(b); err == nil {
 			same("welcome", wire.Encode(s))
 		}
-		if a, s, err := parseAnswer(b); err == nil {
+		if a, s, err := parseSigned[Answer](b); err == nil {
 			same("answer", wire.Encode(s))
-			if !bytes.Equal(wire.Encode(a), s.Answer) {
-				t.Errorf("answer: accepted %x", s.Answer)
+			if !bytes.Equal(wire.Encode(a), s.Body) {
+				t.Errorf("answer: accepted %x", s.Body)
 			}
 		}
 		if j, _, err := parseJoin(b); err == nil {
-			var s signedJoin
+			var s signed
 			wire.Decode(b, &s)
 			same("join", wire.Encode(s))
-			if !bytes.Equal(wire.Encode(j), s.Join) {
-				t.Errorf("join: accepted %x", s.Join)
+			if !bytes.Equal(wire.Encode(j), s.Body) {
+				t.Errorf("join: accepted %x", s.Body)
 			}
 		}
-		if r, s, err := parseLinkRequest(b); err == nil {
+		if r, s, err := parseSigned[LinkRequest](b); err == nil {
 			same("link request", wire.Encode(s))
-			if !bytes.Equal(wire.Encode(r), s.Request) {
-				t.Errorf("link request: accepted %x", s.Request)
+			if !bytes.Equal(wire.Encode(r), s.Body) {
+				t.Errorf("link request: accepted %x", s.Body)
 			}
 		}
 		if a, err := parseLinkAnswer(b); err == nil {

@@ -66,12 +66,6 @@ type LinkRequest struct {
 	Door Door
 }
 
-type signedLink struct {
-	_         struct{} `cbor:",toarray"`
-	Request   []byte
-	Signature []byte // by the candidate's key, under identity.LabelLink
-}
-
 // LinkVersion is the version of requests and answers.
 const LinkVersion = 1
 
@@ -92,31 +86,20 @@ func NewLinkRequest(key identity.DeviceKey, account wire.AccountID, r LinkReques
 	if err := r.check(); err != nil {
 		return nil, refuse("write a request to be linked", err)
 	}
-	b := wire.Encode(r)
-	return wire.Encode(signedLink{Request: b, Signature: key.Sign(identity.LabelLink, b)}), nil
+	return sign(key, identity.LabelLink, r), nil
 }
 
 // ParseLinkRequest reads a request and checks that the device itself signed it.
 // Whether the device may be in a chain, the chain says.
 func ParseLinkRequest(body []byte) (LinkRequest, error) {
-	r, s, err := parseLinkRequest(body)
+	r, s, err := parseSigned[LinkRequest](body)
 	if err != nil {
 		return LinkRequest{}, refuse("read a request to be linked", err)
 	}
-	if !(identity.Device{Key: r.Device.Key}).Verify(identity.LabelLink, s.Request, s.Signature) {
+	if !(identity.Device{Key: r.Device.Key}).Verify(identity.LabelLink, s.Body, s.Signature) {
 		return LinkRequest{}, refuse("read a request to be linked", errSign)
 	}
 	return r, nil
-}
-
-func parseLinkRequest(body []byte) (r LinkRequest, s signedLink, err error) {
-	if err := wire.Decode(body, &s); err != nil {
-		return r, s, err
-	}
-	if err := wire.Decode(s.Request, &r); err != nil {
-		return LinkRequest{}, s, err
-	}
-	return r, s, r.check()
 }
 
 // LinkState says how far a request has got.

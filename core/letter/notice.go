@@ -56,13 +56,6 @@ const MaxNoticeBody = wire.MaxNotice - sealAdds - sealLength - noticeAdds
 // noticeAdds is what a notice and its signature add to its body at most.
 const noticeAdds = 256
 
-// signedNotice is what is sealed.
-type signedNotice struct {
-	_         struct{} `cbor:",toarray"`
-	Notice    []byte
-	Signature []byte
-}
-
 func (n *Notice) check() error {
 	switch {
 	case n.Version != NoticeVersion:
@@ -81,8 +74,7 @@ func SealNotice(link LinkKey, key identity.DeviceKey, n Notice) ([]byte, error) 
 	if err := n.check(); err != nil {
 		return nil, refuse("write a notice", err)
 	}
-	b := wire.Encode(n)
-	b = wire.Encode(signedNotice{Notice: b, Signature: key.Sign(identity.LabelNotice, b)})
+	b := sign(key, identity.LabelNotice, n)
 	return seal(link.Key, purposeNotice, noticeContext(n.Room, n.Epoch), b, classOf(noticeClasses, len(b))), nil
 }
 
@@ -97,9 +89,9 @@ func OpenNotice(room wire.RoomID, links []LinkKey, payload []byte, signer func(N
 			continue
 		}
 		var n Notice
-		var s signedNotice
+		var s signed
 		if err == nil {
-			n, s, err = parseNotice(b)
+			n, s, err = parseSigned[Notice](b)
 		}
 		if err != nil {
 			return Notice{}, refuse("read a notice", err)
@@ -108,22 +100,12 @@ func OpenNotice(room wire.RoomID, links []LinkKey, payload []byte, signer func(N
 			return Notice{}, refuse("read a notice", errForm)
 		}
 		key, ok := signer(n)
-		if !ok || !(identity.Device{Key: key}).Verify(identity.LabelNotice, s.Notice, s.Signature) {
+		if !ok || !(identity.Device{Key: key}).Verify(identity.LabelNotice, s.Body, s.Signature) {
 			return Notice{}, refuse("read a notice", errSign)
 		}
 		return n, nil
 	}
 	return Notice{}, refuse("open a notice", errSeal)
-}
-
-func parseNotice(b []byte) (n Notice, s signedNotice, err error) {
-	if err := wire.Decode(b, &s); err != nil {
-		return n, s, err
-	}
-	if err := wire.Decode(s.Notice, &n); err != nil {
-		return Notice{}, s, err
-	}
-	return n, s, n.check()
 }
 
 // noticeContext ties the seal to its room and epoch.

@@ -73,7 +73,7 @@ func TestNoticeOfAnother(t *testing.T) {
 	mallory := identity.NewDeviceKey()
 	inside := func(n Notice, sign func([]byte) []byte) []byte {
 		b := wire.Encode(n)
-		b = wire.Encode(signedNotice{Notice: b, Signature: sign(b)})
+		b = wire.Encode(signed{Body: b, Signature: sign(b)})
 		return seal(w.links[0].Key, purposeNotice, noticeContext(w.n.Room, w.links[0].Epoch), b, noticeClasses[0])
 	}
 	own := func(b []byte) []byte { return w.key.Sign(identity.LabelNotice, b) }
@@ -130,11 +130,11 @@ func FuzzNotice(f *testing.F) {
 	w := newNoticed()
 	w.n.Version = NoticeVersion
 	b := wire.Encode(w.n)
-	f.Add(wire.Encode(signedNotice{Notice: b, Signature: w.key.Sign(identity.LabelNotice, b)}))
+	f.Add(wire.Encode(signed{Body: b, Signature: w.key.Sign(identity.LabelNotice, b)}))
 	f.Add(must(SealNotice(w.links[0], w.key, w.n)))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if n, s, err := parseNotice(b); err == nil {
-			if !bytes.Equal(wire.Encode(s), b) || !bytes.Equal(wire.Encode(n), s.Notice) {
+		if n, s, err := parseSigned[Notice](b); err == nil {
+			if !bytes.Equal(wire.Encode(s), b) || !bytes.Equal(wire.Encode(n), s.Body) {
 				t.Errorf("accepted %x", b)
 			}
 		}

@@ -61,12 +61,6 @@ type Verdict struct {
 	Leaf [32]byte
 }
 
-type signedVerdict struct {
-	_         struct{} `cbor:",toarray"`
-	Verdict   []byte
-	Signature []byte
-}
-
 func (v *Verdict) check() error {
 	if v.Version != RejoinVersion || len(v.Ref) == 0 || len(v.Ref) > 64 || v.Removed == (v.Leaf != [32]byte{}) {
 		return errForm
@@ -80,30 +74,18 @@ func NewVerdict(key identity.DeviceKey, v Verdict) ([]byte, error) {
 	if err := v.check(); err != nil {
 		return nil, refuse("write a verdict", err)
 	}
-	b := wire.Encode(v)
-	return wire.Encode(signedVerdict{Verdict: b, Signature: key.Sign(identity.LabelVerdict, b)}), nil
+	return sign(key, identity.LabelVerdict, v), nil
 }
 
 // ParseVerdict reads a verdict and checks that a live device of its account
 // signed it, by the newest chain that the reader knows.
 func ParseVerdict(body []byte, chain func(wire.AccountID) (*identity.Chain, bool)) (Verdict, error) {
-	v, s, err := parseVerdict(body)
+	v, s, err := parseSigned[Verdict](body)
+	if err == nil {
+		err = s.by(v.Account, v.Device, identity.LabelVerdict, chain)
+	}
 	if err != nil {
 		return Verdict{}, refuse("read a verdict", err)
 	}
-	c, ok := chain(v.Account)
-	if !ok || c.Account() != v.Account || c.SignedBy(v.Device, identity.LabelVerdict, s.Verdict, s.Signature) != nil {
-		return Verdict{}, refuse("read a verdict", errSign)
-	}
 	return v, nil
-}
-
-func parseVerdict(body []byte) (v Verdict, s signedVerdict, err error) {
-	if err := wire.Decode(body, &s); err != nil {
-		return v, s, err
-	}
-	if err := wire.Decode(s.Verdict, &v); err != nil {
-		return Verdict{}, s, err
-	}
-	return v, s, v.check()
 }

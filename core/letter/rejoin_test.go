@@ -25,11 +25,11 @@ func TestVerdictIsOfItsAccount(t *testing.T) {
 	forged := must(NewVerdict(bob.Device, v))
 	_, err := ParseVerdict(forged, knows(alice.Chain))
 	wantRefused(t, "signed by another account", err)
-	var s signedVerdict
+	var s signed
 	if err := wire.Decode(body, &s); err != nil {
 		t.Fatal(err)
 	}
-	s.Signature = alice.Device.Sign(identity.LabelAnswer, s.Verdict)
+	s.Signature = alice.Device.Sign(identity.LabelAnswer, s.Body)
 	_, err = ParseVerdict(wire.Encode(s), knows(alice.Chain))
 	wantRefused(t, "signed as an answer", err)
 	v.Leaf = [32]byte{1}
@@ -50,7 +50,7 @@ func FuzzRejoin(f *testing.F) {
 		if r, err := ParseRejoin(b); err == nil && !bytes.Equal(r.Encode(), b) {
 			t.Errorf("accepted %x", b)
 		}
-		if v, s, err := parseVerdict(b); err == nil && (!bytes.Equal(wire.Encode(s), b) || !bytes.Equal(wire.Encode(v), s.Verdict)) {
+		if v, s, err := parseSigned[Verdict](b); err == nil && (!bytes.Equal(wire.Encode(s), b) || !bytes.Equal(wire.Encode(v), s.Body)) {
 			t.Errorf("accepted %x", b)
 		}
 	})

@@ -122,13 +122,6 @@ type sealedWelcome struct {
 	Sealed []byte
 }
 
-// signedWrapper is what is sealed to the init key.
-type signedWrapper struct {
-	_         struct{} `cbor:",toarray"`
-	Wrapper   []byte
-	Signature []byte
-}
-
 // wrapperTBS is what the inviter's device signs. The KeyPackage in it binds the
 // wrapper to its one reader.
 type wrapperTBS struct {
@@ -149,7 +142,7 @@ func SealWelcome(kp *mls.KeyPackage, key identity.DeviceKey, w Wrapper) ([]byte,
 		return nil, refuse("seal a Welcome", err)
 	}
 	ref, b := kp.Ref(), wire.Encode(w)
-	plain := wire.Encode(signedWrapper{Wrapper: b, Signature: key.Sign(identity.LabelWrapper, wire.Encode(wrapperTBS{Ref: ref, Wrapper: b}))})
+	plain := wire.Encode(signed{Body: b, Signature: key.Sign(identity.LabelWrapper, wire.Encode(wrapperTBS{Ref: ref, Wrapper: b}))})
 	sealed, err := kp.Seal(wrapperLabel, ref, plain)
 	if err != nil {
 		return nil, refuse("seal a Welcome", err)
@@ -202,20 +195,14 @@ func OpenWelcome(body []byte, secrets *mls.KeyPackageSecrets) (Wrapper, *identit
 }
 
 func parseWrapper(ref, plain []byte) (w Wrapper, chain *identity.Chain, err error) {
-	var s signedWrapper
-	if err := wire.Decode(plain, &s); err != nil {
-		return w, nil, err
-	}
-	if err := wire.Decode(s.Wrapper, &w); err != nil {
-		return Wrapper{}, nil, err
-	}
-	if err := w.check(); err != nil {
+	w, s, err := parseSigned[Wrapper](plain)
+	if err != nil {
 		return Wrapper{}, nil, err
 	}
 	if chain, err = identity.VerifyFor(w.Account, w.Chain); err != nil {
 		return Wrapper{}, nil, err
 	}
-	if chain.SignedBy(w.Device, identity.LabelWrapper, wire.Encode(wrapperTBS{Ref: ref, Wrapper: s.Wrapper}), s.Signature) != nil {
+	if chain.SignedBy(w.Device, identity.LabelWrapper, wire.Encode(wrapperTBS{Ref: ref, Wrapper: s.Body}), s.Signature) != nil {
 		return Wrapper{}, nil, errSign
 	}
 	return w, chain, nil
