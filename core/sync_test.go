@@ -81,13 +81,15 @@ func TestSyncRequests(t *testing.T) {
 						t.Errorf("%s got %v, want %v", h.name, got, want)
 					}
 				}
-				if !c.accept {
-					rooms, _ := carol.c.Rooms(carol.ctx())
-					in, err := carol.c.Inside(rooms[0].Room)
-					if err != nil || len(in.Roster.LeavesOf(roomPeer(t, alice))) != 2 {
-						// declined for all devices; carol has invited again with the second text
-						t.Logf("carol sees %d leaves of alice", len(in.Roster.LeavesOf(roomPeer(t, alice))))
-					}
+				// Who has declined is invited once more, by the second text, on both devices.
+				again := map[bool]int{true: 0, false: 1}[c.accept]
+				if len(one.requests()) != again || len(other.requests()) != again {
+					t.Errorf("requests after the second text: %+v and %+v", one.requests(), other.requests())
+				}
+				rooms, _ := carol.c.Rooms(carol.ctx())
+				in, err := carol.c.Inside(rooms[0].Room)
+				if err != nil || len(in.Roster.LeavesOf(roomPeer(t, alice))) != 2 {
+					t.Errorf("carol sees %d leaves of alice", len(in.Roster.LeavesOf(roomPeer(t, alice))))
 				}
 			})
 		})
