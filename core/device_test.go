@@ -26,10 +26,7 @@ func (w *world) link(h *home, name string) *home {
 // linkTo lets d ask with a code of h, and confirms.
 func linkTo(t testing.TB, h, d *home, name string) {
 	t.Helper()
-	code, err := h.c.LinkDevice(h.ctx())
-	if err != nil {
-		t.Fatalf("make a code: %v", err)
-	}
+	code := h.linkCode()
 	here, err := d.c.LinkJoin(d.ctx(), code.Code, name)
 	if err != nil {
 		t.Fatalf("ask to be linked: %v", err)

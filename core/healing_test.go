@@ -56,6 +56,19 @@ func (h *home) healing(conv string) (out *healing) {
 	return out
 }
 
+// club is a group of these, owned by the first of them, past the renewals that
+// follow joining.
+func club(t *testing.T, names ...string) (homes []*home, room string) {
+	t.Helper()
+	w := newWorld(t)
+	for _, n := range names {
+		homes = append(homes, w.person(n))
+	}
+	room = groupOf(t, "club", homes...)
+	time.Sleep(15 * time.Minute)
+	return homes, room
+}
+
 // count returns how many notices with a code there are.
 func count(events []Event, code string) (n int) {
 	for _, e := range events {
@@ -89,19 +102,11 @@ func TestStateLost(t *testing.T) {
 				time.Sleep(15 * time.Minute)
 				alice.got()
 				bob.got()
-				err := bob.c.step(bob.ctx(), func(s *step) error {
-					id, _ := parseConv(room)
-					cv, err := s.conv(id)
-					if err != nil {
-						return err
-					}
-					r, err := s.room(cv.Room)
+				r, _ := bob.record(room)
+				bob.inRoomless(func(s *step) error {
 					lose(s, r)
-					return err
+					return nil
 				})
-				if err != nil {
-					t.Fatal(err)
-				}
 				bob.kill()
 				bob.start()
 				time.Sleep(15 * time.Minute)
@@ -125,10 +130,8 @@ func TestStateLost(t *testing.T) {
 // right to do it.
 func TestRemovedWhileAway(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := newWorld(t)
-		alice, bob, carol := w.person("alice"), w.person("bob"), w.person("carol")
-		room := groupOf(t, "club", alice, bob, carol)
-		time.Sleep(15 * time.Minute)
+		homes, room := club(t, "alice", "bob", "carol")
+		alice, bob, carol := homes[0], homes[1], homes[2]
 		bob.got()
 		bob.stop()
 		if _, err := alice.c.GroupRemove(alice.ctx(), room, []string{"bob"}); err != nil {
@@ -159,10 +162,8 @@ func TestRemovedWhileAway(t *testing.T) {
 // holds; neither has an effect, and whoever tells the truth is believed.
 func TestLiars(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := newWorld(t)
-		alice, bob, carol := w.person("alice"), w.person("bob"), w.person("carol")
-		room := groupOf(t, "club", alice, bob, carol)
-		time.Sleep(15 * time.Minute)
+		homes, room := club(t, "alice", "bob", "carol")
+		alice, bob, carol := homes[0], homes[1], homes[2]
 		bob.got()
 		alice.stop()
 		key, chain, _, err := carol.c.Identity()
@@ -222,10 +223,8 @@ func (h *home) inRoomless(f func(*step) error) {
 // that asks all day is put back as often as its seat may speak.
 func TestOneRefreshEach(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := newWorld(t)
-		alice, bob, carol, dave := w.person("alice"), w.person("bob"), w.person("carol"), w.person("dave")
-		room := groupOf(t, "club", alice, bob, carol, dave)
-		time.Sleep(15 * time.Minute)
+		homes, room := club(t, "alice", "bob", "carol", "dave")
+		alice, bob, carol, dave := homes[0], homes[1], homes[2], homes[3]
 		carol.got()
 		epoch := alice.room(room).Epoch
 		bob.fallOut(room, NoticeOutOfStep)
@@ -281,10 +280,8 @@ func mustRejoin(t *testing.T, b []byte) letter.Rejoin {
 // or not it is the first in rank.
 func TestNobodyOnlineForADay(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := newWorld(t)
-		alice, bob, carol := w.person("alice"), w.person("bob"), w.person("carol")
-		room := groupOf(t, "club", alice, bob, carol)
-		time.Sleep(15 * time.Minute)
+		homes, room := club(t, "alice", "bob", "carol")
+		alice, bob, carol := homes[0], homes[1], homes[2]
 		bob.got()
 		alice.stop()
 		carol.stop()

@@ -19,10 +19,7 @@ func linkNew(t *testing.T, f *vaulttest.Faults) {
 	alice, bob := st.w.person("alice"), st.w.person("bob")
 	alice.send("bob", "d1")
 	room := bob.accept()
-	link, err := alice.c.LinkDevice(alice.ctx())
-	if err != nil {
-		t.Fatal(err)
-	}
+	link := alice.linkCode()
 	st.do("join", func() error {
 		_, err := st.me.c.LinkJoin(st.me.ctx(), link.Code, "phone")
 		return err

@@ -37,20 +37,34 @@ func askWith(t *testing.T, h *home, code string) (id string, err error) {
 	return key.ID().String(), err
 }
 
+// linkCode makes a code that links one device.
+func (h *home) linkCode() LinkCode {
+	h.t.Helper()
+	code, err := h.c.LinkDevice(h.ctx())
+	if err != nil {
+		h.t.Fatalf("%s makes a code: %v", h.name, err)
+	}
+	return code
+}
+
+// asks asks to be linked with a code.
+func (h *home) asks(code LinkCode) LinkPending {
+	h.t.Helper()
+	here, err := h.c.LinkJoin(h.ctx(), code.Code, h.name)
+	if err != nil {
+		h.t.Fatalf("%s asks to be linked: %v", h.name, err)
+	}
+	return here
+}
+
 func TestLinkWorksOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)
 		alice, mallory := w.person("alice"), w.person("mallory")
-		code, err := alice.c.LinkDevice(alice.ctx())
-		if err != nil {
-			t.Fatal(err)
-		}
+		code := alice.linkCode()
 		phone := w.home("phone")
 		phone.start()
-		here, err := phone.c.LinkJoin(phone.ctx(), code.Code, "phone")
-		if err != nil {
-			t.Fatal(err)
-		}
+		here := phone.asks(code)
 		// Whoever else has the code is too late, whatever the server says.
 		if _, err := askWith(t, mallory, code.Code); code2(err) != wire.Full {
 			t.Errorf("a second request: %v", err)
@@ -90,10 +104,7 @@ func TestLinkAskedBySomebodyElse(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)
 		alice, mallory := w.person("alice"), w.person("mallory")
-		code, err := alice.c.LinkDevice(alice.ctx())
-		if err != nil {
-			t.Fatal(err)
-		}
+		code := alice.linkCode()
 		id, err := askWith(t, mallory, code.Code)
 		if err != nil {
 			t.Fatal(err)
@@ -124,14 +135,8 @@ func TestLinkRefusedIsSaid(t *testing.T) {
 		w := newWorld(t)
 		alice, phone := w.person("alice"), w.home("phone")
 		phone.start()
-		code, err := alice.c.LinkDevice(alice.ctx())
-		if err != nil {
-			t.Fatal(err)
-		}
-		here, err := phone.c.LinkJoin(phone.ctx(), code.Code, "phone")
-		if err != nil {
-			t.Fatal(err)
-		}
+		code := alice.linkCode()
+		here := phone.asks(code)
 		if err := alice.c.LinkRefuse(alice.ctx(), here.Device); err != nil {
 			t.Fatal(err)
 		}
@@ -149,10 +154,7 @@ func TestLinkExpires(t *testing.T) {
 		w := newWorld(t)
 		alice, phone := w.person("alice"), w.home("phone")
 		phone.start()
-		link, err := alice.c.LinkDevice(alice.ctx())
-		if err != nil {
-			t.Fatal(err)
-		}
+		link := alice.linkCode()
 		time.Sleep(linkLife + time.Second)
 		if _, err := phone.c.LinkJoin(phone.ctx(), link.Code, "phone"); !errors.Is(err, errLinkUsed) {
 			t.Errorf("an expired code: %v", err)
@@ -173,10 +175,7 @@ func TestLinkAtAnEvilRendezvous(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)
 		alice, mallory := w.person("alice"), w.person("mallory")
-		link, err := alice.c.LinkDevice(alice.ctx())
-		if err != nil {
-			t.Fatal(err)
-		}
+		link := alice.linkCode()
 		l, _ := letter.ParseDeviceLink(link.Code)
 		key := identity.NewDeviceKey()
 		at := address{Server: testServer, ID: wire.NewRoomID(1), Key: wire.NewSecret(), Sealing: wire.NewSecret()}
@@ -247,13 +246,8 @@ func TestLinkAnsweredBySomebodyElse(t *testing.T) {
 		w := newWorld(t)
 		alice, mallory, phone := w.person("alice"), w.person("mallory"), w.home("phone")
 		phone.start()
-		link, err := alice.c.LinkDevice(alice.ctx())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := phone.c.LinkJoin(phone.ctx(), link.Code, "phone"); err != nil {
-			t.Fatal(err)
-		}
+		link := alice.linkCode()
+		phone.asks(link)
 		var nonce []byte
 		var key identity.DeviceKey
 		phone.c.look(t.Context(), func(s *step) error {
@@ -311,10 +305,7 @@ func TestLinkCodesAndInvitationsAreNotTakenForOneAnother(t *testing.T) {
 		if _, err := phone.c.LinkJoin(phone.ctx(), invitation.Link, "phone"); code(err) != wire.BadInput {
 			t.Errorf("an invitation as a device code: %v", err)
 		}
-		link, err := alice.c.LinkDevice(alice.ctx())
-		if err != nil {
-			t.Fatal(err)
-		}
+		link := alice.linkCode()
 		if _, err := bob.c.AddContact(bob.ctx(), link.Code); code(err) != wire.BadInput || !strings.Contains(err.Error(), "links a device") {
 			t.Errorf("a device code as an invitation: %v", err)
 		}
@@ -326,9 +317,7 @@ func TestLinkCodesAndInvitationsAreNotTakenForOneAnother(t *testing.T) {
 			t.Errorf("a home with an account is linked: %v", err)
 		}
 		// And one that is being linked registers no other.
-		if _, err := phone.c.LinkJoin(phone.ctx(), link.Code, "phone"); err != nil {
-			t.Fatal(err)
-		}
+		phone.asks(link)
 		asked, _ := alice.c.LinkAsked(alice.ctx())
 		if _, err := alice.c.LinkConfirm(alice.ctx(), asked.ID); err != nil {
 			t.Fatal(err)

@@ -43,6 +43,19 @@ func (h *home) own(room string) []Event {
 	return slices.DeleteFunc(events, func(e Event) bool { return e.State == "" })
 }
 
+// readers are two people who have read each other, past the renewals that follow
+// joining.
+func readers(t *testing.T) (alice, bob *home, room string) {
+	w := newWorld(t)
+	alice, bob = w.person("alice"), w.person("bob")
+	room = alice.send("bob", "hello").Room
+	bob.accept()
+	bob.got()
+	pass(20 * time.Minute)
+	alice.got()
+	return alice, bob, room
+}
+
 func TestDeliveredThenRead(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -108,12 +121,7 @@ func (h *home) head(room string) int {
 // receipted, and once all is said there is silence.
 func TestAtMostOneReceiptAMinute(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := newWorld(t)
-		alice, bob := w.person("alice"), w.person("bob")
-		room := alice.send("bob", "hello").Room
-		bob.accept()
-		bob.got()
-		pass(20 * time.Minute) // bob's renewal is over
+		alice, bob, room := readers(t)
 		start, last, receipts := alice.head(room), time.Time{}, 0
 		sent := 0
 		watch := func() {
@@ -277,13 +285,7 @@ func TestNoReceiptsAmongMany(t *testing.T) {
 // meanwhile.
 func TestReceiptsOff(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := newWorld(t)
-		alice, bob := w.person("alice"), w.person("bob")
-		room := alice.send("bob", "hello").Room
-		bob.accept()
-		bob.got()
-		pass(20 * time.Minute)
-		alice.got()
+		alice, bob, room := readers(t)
 		alice.send(room, "one")
 		synctest.Wait() // bob has it, and owes a receipt
 		bob.receipts(false)
@@ -325,13 +327,7 @@ func TestReceiptsOff(t *testing.T) {
 
 func TestTheBlockedGetNoReceipts(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := newWorld(t)
-		alice, bob := w.person("alice"), w.person("bob")
-		room := alice.send("bob", "hello").Room
-		bob.accept()
-		bob.got()
-		pass(20 * time.Minute)
-		alice.got()
+		alice, bob, room := readers(t)
 		bob.send(room, "before the block")
 		alice.send(room, "seen, and then")
 		bob.got()
@@ -361,13 +357,7 @@ func TestTheBlockedGetNoReceipts(t *testing.T) {
 // true then.
 func TestReceiptsDoNotPileUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := newWorld(t)
-		alice, bob := w.person("alice"), w.person("bob")
-		room := alice.send("bob", "hello").Room
-		bob.accept()
-		bob.got()
-		pass(20 * time.Minute)
-		alice.got()
+		alice, bob, room := readers(t)
 		bob.stop()
 		for _, text := range []string{"1", "2", "3"} {
 			alice.send(room, text)
@@ -439,13 +429,7 @@ func (c withheld) Write(ctx context.Context, b []byte) error {
 // nothing that goes on.
 func TestReceiptsDieWithWhatTheyShow(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := newWorld(t)
-		alice, bob := w.person("alice"), w.person("bob")
-		room := alice.send("bob", "hello").Room
-		bob.accept()
-		bob.got()
-		pass(20 * time.Minute)
-		alice.got()
+		alice, bob, room := readers(t)
 		long := alice.send(room, "long").ID
 		if _, err := alice.c.Send(alice.ctx(), SendOptions{To: room, Text: "short", Expire: 10 * time.Minute}); err != nil {
 			t.Fatal(err)
@@ -702,14 +686,8 @@ func TestReceiptsWhenRoomsAndLeavesChange(t *testing.T) {
 // waits, so that reading can be told within the minute.
 func TestReceiptsOfAHomeOpenedForMoments(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := newWorld(t)
-		alice, bob := w.person("alice"), w.person("bob")
-		room := alice.send("bob", "hello").Room
-		bob.accept()
-		bob.got()
-		pass(20 * time.Minute)
+		alice, bob, room := readers(t)
 		bob.stop()
-		alice.got()
 		visit := func(act func()) time.Duration {
 			began := time.Now()
 			bob.start()
