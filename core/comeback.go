@@ -182,7 +182,8 @@ func (s *step) mayTakeBack(r *room, cv *conversation, inv *letter.Wrapper, j *jo
 }
 
 // takeBack puts the room that a Welcome leads to in the place of the old one. What
-// waited to be said is said there, under the same message ids.
+// waited to be said is said there, under the same message ids, and changes that
+// were waiting are made there; so is a leave.
 func (s *step) takeBack(old *room, cv *conversation, inv *letter.Wrapper, j *joining) error {
 	h, err := s.healing(old.ID)
 	if err != nil {
@@ -208,7 +209,9 @@ func (s *step) takeBack(old *room, cv *conversation, inv *letter.Wrapper, j *joi
 		if err := decodeRecord(b, &p); err != nil {
 			return false, err
 		}
-		if !p.Renew && !p.Found {
+		// A renewal is not needed; in another room evidence names leaves that are
+		// not there.
+		if !p.Renew && !p.Found && (len(p.Evidence) == 0 || inv.Room == old.ID) {
 			plans = append(plans, p)
 		}
 		return true, nil
@@ -216,7 +219,7 @@ func (s *step) takeBack(old *room, cv *conversation, inv *letter.Wrapper, j *joi
 	if err != nil {
 		return err
 	}
-	next := old.Next
+	next, leaving := old.Next, old.Leaving
 	if l, err := s.lineage(old.ID); err != nil {
 		return err
 	} else if err := s.abandon(old, l); err != nil {
@@ -233,6 +236,11 @@ func (s *step) takeBack(old *room, cv *conversation, inv *letter.Wrapper, j *joi
 	}
 	for _, w := range rows {
 		if _, err := s.enqueue(r, w); err != nil {
+			return err
+		}
+	}
+	if leaving {
+		if err := s.leaveAgain(r); err != nil {
 			return err
 		}
 	}

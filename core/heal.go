@@ -416,6 +416,10 @@ func (s *step) memberDoors(h *healing, cv *conversation, ro *roster.Roster) (doo
 		}
 	case cv.Kind == KindDirect:
 		who = []wire.AccountID{cv.Peer}
+	default:
+		if who, err = s.metIn(h.Room, cv, me.ID); err != nil {
+			return nil, err
+		}
 	}
 	for range min(membersAsked, len(who)) {
 		p, err := s.person(who[int(h.Asked)%len(who)])
@@ -430,6 +434,33 @@ func (s *step) memberDoors(h *healing, cv *conversation, ro *roster.Roster) (doo
 		doors = append(doors, p.reachedAt()...)
 	}
 	return doors, nil
+}
+
+// metMost bounds whom a device remembers from a group whose members it has lost.
+const metMost = 64
+
+// metIn returns whom this device has met in a group whose roster it has lost:
+// whoever let it in, then those who spoke there last. They need not be members any
+// more; whoever is not answers nothing.
+func (s *step) metIn(id wire.RoomID, cv *conversation, me wire.AccountID) (who []wire.AccountID, err error) {
+	add := func(a wire.AccountID) {
+		if a != me && a != (wire.AccountID{}) && !slices.Contains(who, a) && len(who) < metMost {
+			who = append(who, a)
+		}
+	}
+	by, err := s.suspect(id)
+	if err != nil {
+		return nil, err
+	}
+	add(by)
+	err = s.linesBack(cv, cv.Lines, func(_ uint64, line *happening) bool {
+		if line.Type == EventMessage || line.Type == EventJoined {
+			add(line.Account)
+			add(line.By)
+		}
+		return len(who) < metMost
+	})
+	return who, err
 }
 
 // reachedAt returns a person's doors, the ones that it named itself first.

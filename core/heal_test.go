@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -169,4 +170,53 @@ func noAcks(person string) hearthtest.Tamper {
 		}
 		return []wire.Frame{f}
 	}
+}
+
+// TestHealIntoASuccessor: a device was away for so long that neither the old log
+// nor a Welcome is left of the conversation's move. It is let in where the others
+// are, and what it had to say and to change is not lost.
+func TestHealIntoASuccessor(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		f := newFriends(w, "alice", "bob", "carol")
+		alice, bob, carol := f.people[0], f.people[1], f.people[2]
+		if _, err := alice.Client.GroupRole(alice.Patience(), f.room, "bob", "admin"); err != nil {
+			t.Fatal(err)
+		}
+		w.Sleep(time.Minute)
+		bob.Seen()
+		f.change(alice, "90d")
+		w.Sleep(time.Minute)
+		bob.Seen()
+		w.Net.Offline("bob")
+		if _, err := bob.TrySend(f.room, "said on a far island"); err != nil {
+			t.Fatal(err)
+		}
+		name := "larder"
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		bob.Client.GroupSet(ctx, f.room, core.GroupSettings{Name: &name})
+		bob.Stop()
+		f.change(alice, "60d")
+		away := w.Server("away")
+		if m, err := alice.Client.GroupMove(alice.Patience(), f.room, away.URL); err != nil || m.State != core.MoveDone {
+			t.Fatalf("got %+v, %v", m, err)
+		}
+		w.Sleep(40 * 24 * time.Hour)
+		w.Net.Online("bob")
+		if err := bob.Start(); err != nil {
+			t.Fatal(err)
+		}
+		bob.Notice(core.NoticeLapsed)
+		bob.Notice(core.NoticeRejoined)
+		alice.Expect("said on a far island")
+		carol.Expect("said on a far island")
+		w.Sleep(10 * time.Minute)
+		for _, p := range f.people {
+			if r := p.Room(f.room); r.Name != name || r.Retention != "60d" {
+				t.Errorf("%s: %q with the timer %s", p.Name, r.Name, r.Retention)
+			}
+		}
+		f.everybodyHears("at the other end")
+		wantNotices(t, bob, core.NoticeChanged, core.NoticeLapsed, core.NoticeRejoined)
+	})
 }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -155,6 +156,98 @@ func TestRemovedWhileAway(t *testing.T) {
 				t.Errorf("%s: %s with %d members", p.name, r.State, len(r.Members))
 			}
 		}
+	})
+}
+
+// TestGroupLost: all that a device knew of a group is gone, who is in it included,
+// and the account has no other device. It asks those who spoke there.
+func TestGroupLost(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob, carol := w.person("alice"), w.person("bob"), w.person("carol")
+		room := groupOf(t, "club", alice, bob, carol)
+		alice.send(room, "alice is here")
+		time.Sleep(15 * time.Minute)
+		bob.got()
+		bob.inRoom(room, func(s *step, r *roomRecord, _ *conversation) error {
+			for _, n := range []string{epochName(r.ID), ratchetName(r.ID), rosterName(r.ID), linkName(r.ID)} {
+				s.del(n)
+			}
+			return nil
+		})
+		bob.kill()
+		bob.start()
+		time.Sleep(15 * time.Minute)
+		if got := codes(bob.got()); !slices.Equal(got, []string{NoticeStateLost, NoticeRejoined}) {
+			t.Errorf("bob reads the notices %q", got)
+		}
+		alice.send(room, "there you are")
+		if got := texts(bob.got()); !slices.Contains(got, "there you are") {
+			t.Errorf("bob reads %q", got)
+		}
+		agree(t, room, alice, bob, carol)
+	})
+}
+
+// badSeats is the connection of somebody who gives those that it adds to a room
+// places which do not open.
+type badSeats struct{ wire.Conn }
+
+func (c badSeats) Write(ctx context.Context, b []byte) error {
+	var f wire.Frame
+	var q wire.RoomCommit
+	if wire.Decode(b, &f) == nil && f.Op == wire.OpRoomCommit && wire.Decode(f.Body, &q) == nil {
+		for i := range q.Add {
+			q.Add[i].Hash = wire.NewSecret().Hash()
+		}
+		f.Body = wire.Encode(q)
+		b = wire.Encode(f)
+	}
+	return c.Conn.Write(ctx, b)
+}
+
+// TestSeatSuspect: the place on the server that a device was given does not open.
+// It comes in by doors, and admins are told who gave it the place.
+func TestSeatSuspect(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob, carol := w.person("alice"), w.person("bob"), w.person("carol")
+		room := groupOf(t, "club", alice, bob, carol)
+		if _, err := alice.c.GroupRole(alice.ctx(), room, "bob", "admin"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(15 * time.Minute)
+		bob.stop()
+		bob.wrap = func(c wire.Conn) wire.Conn { return badSeats{c} }
+		bob.start()
+		dave := w.person("dave")
+		if _, err := bob.c.GroupAdd(bob.ctx(), room, []string{"dave"}); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []*home{alice, bob, carol} {
+			p.got()
+		}
+		dave.accept()
+		time.Sleep(15 * time.Minute)
+		if got := codes(dave.got()); !slices.Equal(got, []string{NoticeSeatLost, NoticeRejoined}) {
+			t.Errorf("dave reads the notices %q", got)
+		}
+		var suspects []string
+		for _, e := range alice.got() {
+			if e.Code == NoticeSuspect {
+				suspects = append(suspects, e.From)
+			}
+		}
+		if !slices.Equal(suspects, []string{"bob@home.example"}) {
+			t.Errorf("alice is told of %q", suspects)
+		}
+		// Neither the suspect nor those who can't do anything about it.
+		for _, p := range []*home{bob, carol} {
+			if got := codes(p.got()); slices.Contains(got, NoticeSuspect) || !slices.Contains(got, NoticeRefreshed) {
+				t.Errorf("%s reads the notices %q", p.name, got)
+			}
+		}
+		agree(t, room, alice, bob, carol, dave)
 	})
 }
 

@@ -212,6 +212,11 @@ func (s *step) refreshLater(r *room, ro *roster.Roster, a roster.Asking, request
 	if err != nil {
 		return err
 	}
+	if me, err := s.me(); err != nil {
+		return err
+	} else if a.Suspect == me.ID {
+		wait += membersAfter // what came of our last place does not speak for another
+	}
 	due := now.Add(wait)
 	s.putUntil(name, refreshing{Account: a.Account, Device: a.Device, Request: request, Chain: chain.Entries(), Due: due.Unix()}, due.Add(wire.MaxTTL).Unix())
 	id := r.ID

@@ -46,7 +46,13 @@ func (s *step) sayAgain(cv *conversation, r *room, l *lineage, next *room) error
 	if !r.Leaving {
 		return nil
 	}
-	// The signed word that was on its way names leaves of the old room.
+	return s.leaveAgain(next)
+}
+
+// leaveAgain says in a room that this account leaves, as it was about to in
+// another, or with another leaf.
+func (s *step) leaveAgain(next *room) error {
+	// The signed word that was on its way names the leaves that were.
 	me, err := s.me()
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ type NoticeKind uint8
 const (
 	NoticeOutOfStep NoticeKind = 1 // Rejoin: cannot enter the room's epoch
 	NoticeFounding  NoticeKind = 2 // a successor was founded
-	NoticeEvidence  NoticeKind = 3 // roster.Evidence, for whoever can commit
+	// 3 is free: docs/decisions/0030-no-evidence-notices.md
 )
 
 // LinkKey is the link key of an epoch.
