@@ -143,7 +143,7 @@ func TestMovedAtWill(t *testing.T) {
 				}
 			}
 		}
-		if m, err := alice.Client.GroupMove(alice.Patience(), room, "http://home.example"); err != nil || m.State != core.MoveDone {
+		if m, err := alice.Client.GroupMove(alice.Patience(), room, w.Server("home").URL); err != nil || m.State != core.MoveDone {
 			t.Errorf("back home: %+v, %v", m, err)
 		}
 		reaches(w, room, "home again", carol, alice, bob)
