@@ -220,3 +220,34 @@ func TestHealIntoASuccessor(t *testing.T) {
 		wantNotices(t, bob, core.NoticeChanged, core.NoticeLapsed, core.NoticeRejoined)
 	})
 }
+
+// TestHealAndLeave: somebody has left while offline, and falls out of step before
+// anybody hears of it. The word is given again once the device is back.
+func TestHealAndLeave(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		f := newFriends(w, "alice", "bob", "carol")
+		alice, bob, carol := f.people[0], f.people[1], f.people[2]
+		w.Net.Offline("bob")
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		bob.Client.GroupLeave(ctx, f.room)
+		bob.Stop()
+		f.change(alice, "60d")
+		w.Sleep(40 * 24 * time.Hour)
+		w.Net.Online("bob")
+		if err := bob.Start(); err != nil {
+			t.Fatal(err)
+		}
+		bob.Notice(core.NoticeLapsed)
+		bob.Notice(core.NoticeRejoined)
+		w.Sleep(10 * time.Minute)
+		if got := bob.State(f.room); got != core.RoomLeft {
+			t.Errorf("bob's room is %s", got)
+		}
+		for _, p := range []*hearthtest.Person{alice, carol} {
+			if n := len(p.Members(f.room)); n != 2 {
+				t.Errorf("%s lists %d members", p.Name, n)
+			}
+		}
+	})
+}
