@@ -105,7 +105,8 @@ func (c *Client) live(id wire.RoomID) bool {
 }
 
 // nextPost takes the first row that was not posted in this epoch, or whose entry
-// does not come although the server took it: the same post again is one entry.
+// does not come although the server took it: the same post again is one entry, a
+// row that was passed over is sealed anew.
 func (s *step) nextPost(r *room) (act action, err error) {
 	var due time.Duration
 	err = s.rows(r.ID, func(w *row) (bool, error) {
@@ -113,7 +114,8 @@ func (s *step) nextPost(r *room) (act action, err error) {
 		if left == 0 {
 			return true, nil // over: the sweep takes it
 		}
-		if w.Epoch != r.Epoch || len(w.Sealed) == 0 {
+		wait, passed := s.c.underWay(r, w.N)
+		if w.Epoch != r.Epoch || len(w.Sealed) == 0 || passed && wait <= 0 {
 			g, err := s.group(r.ID)
 			if err != nil || g == nil {
 				return false, err
@@ -129,9 +131,13 @@ func (s *step) nextPost(r *room) (act action, err error) {
 			if err := s.seal(r, g, w); err != nil {
 				return false, err
 			}
-		} else if left := s.c.underWay(r, w.N); left > 0 {
-			if due == 0 || left < due {
-				due = left
+			if passed {
+				n := w.N
+				s.then(func() { delete(s.c.posted[r.ID], n) })
+			}
+		} else if wait > 0 {
+			if due == 0 || wait < due {
+				due = wait
 			}
 			return true, nil
 		}
@@ -252,7 +258,7 @@ func (c *Client) sendCommit(s *step, r *room, sg *saga) (action, error) {
 	if sg.Base != r.Epoch {
 		return nil, errors.New("a staged commit for another epoch") // take drops it in the same step: a bug
 	}
-	if left := c.underWay(r, sagaSent); left > 0 {
+	if left, passed := c.underWay(r, sagaSent); left > 0 && !passed {
 		return func(context.Context) (time.Duration, error) { return left, nil }, nil
 	}
 	g, err := s.group(r.ID)
@@ -305,14 +311,16 @@ func (c *Client) acknowledged(id wire.RoomID, row uint64, n wire.Number) {
 }
 
 // underWay returns how long to wait for the entry of an acknowledged row before
-// it is posted once more; 0: post it now. A server that takes a post and drops
-// it gains a minute.
-func (c *Client) underWay(r *room, row uint64) time.Duration {
+// it is posted once more; 0 or less: post it now. A server that takes a post and
+// drops it gains a minute. passed: the log was read past its number, and it was
+// not there. The same bytes would be answered with that number for ever; sealed
+// anew the message is another entry, and the same message to whoever has it.
+func (c *Client) underWay(r *room, row uint64) (left time.Duration, passed bool) {
 	p, ok := c.posted[r.ID][row]
-	if !ok || p.number != 0 && p.number <= r.Read {
-		return 0
+	if !ok {
+		return 0, false
 	}
-	return lookAgain - c.now().Sub(p.at)
+	return lookAgain - c.now().Sub(p.at), p.number != 0 && p.number <= r.Read
 }
 
 // sagaSent stands for the staged commit among the posted rows.

@@ -1,6 +1,8 @@
 package hearthtest
 
 import (
+	"time"
+
 	"hearth/core"
 	"hearth/wire"
 )
@@ -120,5 +122,48 @@ var seatDeviations = []Deviation{
 		}
 		remove()
 		st.Bob.Expect("swallowed")
-	}, []Edit{{"core/work.go", "return lookAgain - c.now().Sub(p.at)", "_ = p\n\treturn 60 * lookAgain"}}},
+	}, []Edit{{"core/work.go", "return lookAgain - c.now().Sub(p.at), ", "return 60*lookAgain - c.now().Sub(p.at), "}}},
+	{"an own post withheld for good", func(st *Stage) {
+		// Alice reads past it, and would post again and again what the server
+		// says is there: it keeps the entry for carol.
+		st.Net.Offline("carol")
+		st.Sleep(time.Hour) // nobody renews a leaf any more, which would seal it anew
+		var gone wire.Number
+		remove := st.onEntry(st.Alice, wire.KindPost, func(e wire.Entry) []wire.Entry {
+			if gone == 0 {
+				gone = e.Number
+			}
+			if e.Number == gone {
+				return nil
+			}
+			return []wire.Entry{e}
+		})
+		defer remove()
+		posts := 0
+		onRequest(st.World, st.Alice, wire.OpRoomPost, func(*wire.RoomPost) { posts++ })
+		first, err := st.Alice.TrySend(st.Group, "withheld from alice")
+		if err != nil || first.State != core.StateQueued {
+			st.T.Errorf("got %v, %v, want queued", first.State, err)
+		}
+		st.Bob.Send(st.Group, afterIt)
+		st.Alice.Expect(afterIt)
+		st.Sleep(5 * Patience)
+		if posts > 20 {
+			st.T.Errorf("alice posts %d times", posts)
+		}
+		events, err := st.Alice.Client.History(st.Alice.Patience(), st.Group, 0)
+		if err != nil {
+			st.T.Fatal(err)
+		}
+		for _, e := range events {
+			if e.ID == first.ID && e.State == core.StateQueued {
+				st.T.Error("it is still queued")
+			}
+		}
+		if n := count(st.Bob.Texts(), "withheld from alice"); n != 1 {
+			st.T.Errorf("bob reads it %d times", n)
+		}
+		st.Net.Online("carol")
+		st.Carol.Expect("withheld from alice")
+	}, []Edit{{"core/work.go", "len(w.Sealed) == 0 || passed && wait <= 0 {", "len(w.Sealed) == 0 {"}}},
 }
