@@ -33,7 +33,7 @@ type Within interface {
 // were sent. The seed decides what happens; the order in which goroutines run it
 // does not decide.
 func Fuzz(t *testing.T, within Within) {
-	rounds, talk := int(number(t, "HEARTH_WORLD_ROUNDS", 40)), int(number(t, "HEARTH_WORLD_TALK", 3))
+	rounds, talk := int(number(t, "HEARTH_WORLD_ROUNDS", 20)), int(number(t, "HEARTH_WORLD_TALK", 3))
 	var total tally
 	start := time.Now()
 	sum := func() { t.Logf("all worlds, %v: %v", time.Since(start).Round(time.Second), &total) }
