@@ -14,15 +14,16 @@ import (
 // Lines keep their places below those that this device wrote itself, messages
 // that came both ways are kept once, and what has ended on the way is left out.
 
-// pastLines is where a linked device's own lines begin: below lies what another
-// device hands over.
-const pastLines = 1 << 32
-
 // arrival is an archive that is being taken in.
 type arrival struct {
 	_      struct{} `cbor:",toarray"`
 	Handed handed
 	Next   uint32 // the next chunk
+	Taken  uint32 // how many entries of it were taken in
+	// Conv is the conversation whose lines are being taken in, and At the line
+	// here that the last of them was found at, or put (missed.go).
+	Conv convID
+	At   uint64
 }
 
 func arrivalName(h handed) string { return vault.Name("arrival", b64(h.Chunks[0][:])) }
@@ -39,8 +40,14 @@ const (
 // handedOver notes an archive that is meant for this device.
 func (s *step) handedOver(me *account, h handed) error {
 	key, err := me.key()
-	if err != nil || h.For != key.ID() || len(h.Chunks) == 0 || h.Key.Reveal() == nil {
+	if err != nil {
 		return err
+	}
+	if h.For != key.ID() {
+		return s.historyAnswered(h)
+	}
+	if len(h.Chunks) == 0 || h.Key.Reveal() == nil {
+		return nil
 	}
 	s.putUntil(arrivalName(h), arrival{Handed: h}, s.c.now().Add(archiveLife).Unix())
 	s.then(func() { s.c.wakeArrival() })
@@ -97,18 +104,29 @@ func (c *Client) arrive(ctx context.Context, name string, a *arrival) error {
 		c.debug("an archive could not be read", err)
 		return c.step(ctx, func(s *step) error {
 			s.del(name)
+			if a.Handed.Answer {
+				return s.askMissed(me)
+			}
 			return s.askForHistory()
 		})
 	}
+	until := c.now().Add(archiveLife).Unix()
+	entries = entries[min(int(a.Taken), len(entries)):]
 	for len(entries) > 0 {
 		batch := entries[:min(arriveBatch, len(entries))]
 		entries = entries[len(batch):]
+		next := *a
 		err := c.step(ctx, func(s *step) error {
 			s.syncing = true
 			for _, e := range batch {
-				if err := s.arrived1(me, e); err != nil {
+				if err := s.arrived1(me, &next, e); err != nil {
 					return err
 				}
+			}
+			next.Taken += uint32(len(batch))
+			s.putUntil(name, next, until)
+			if next.Handed.Answer {
+				return nil // not a new device's
 			}
 			var n uint64
 			if _, err := s.get(arrivedName, &n); err != nil {
@@ -120,15 +138,28 @@ func (c *Client) arrive(ctx context.Context, name string, a *arrival) error {
 		if err != nil {
 			return err
 		}
+		*a = next
 	}
 	return c.step(ctx, func(s *step) error {
 		if !last {
-			a.Next++
-			s.putUntil(name, a, s.c.now().Add(archiveLife).Unix())
+			a.Next, a.Taken = a.Next+1, 0
+			s.putUntil(name, a, until)
 			return nil
 		}
 		s.del(name)
-		if a.Handed.More {
+		for _, id := range a.Handed.Of {
+			cv, err := s.conv(id)
+			if err != nil {
+				return err
+			}
+			if cv != nil {
+				err = s.filled(cv)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if a.Handed.More || a.Handed.Answer {
 			return nil
 		}
 		s.put(arrivedAllName, true)
@@ -142,7 +173,7 @@ func (c *Client) arrive(ctx context.Context, name string, a *arrival) error {
 
 // arrived1 takes one entry in. What cannot be read is passed over: the account's
 // own device wrote it, of another version perhaps.
-func (s *step) arrived1(me *account, e archive.Entry) error {
+func (s *step) arrived1(me *account, a *arrival, e archive.Entry) error {
 	if e.Until != 0 && e.Until <= s.c.now().Unix() {
 		return nil // it ended on the way
 	}
@@ -160,21 +191,19 @@ func (s *step) arrived1(me *account, e archive.Entry) error {
 	case entrySetting:
 		var v setting
 		if wire.Decode(e.Value, &v) == nil {
-			if known, err := s.has(settingName(v.Name)); err != nil || known {
-				return err // a newer one came by the self room
-			}
-			s.putSetting(v)
+			v.Until = e.Until
+			return s.arrivedSetting(v)
 		}
 	case entryConversation:
 		var cv handedConv
 		if wire.Decode(e.Value, &cv) == nil {
-			return s.arrivedConv(cv)
+			return s.arrivedConv(a, cv)
 		}
 	case entryLine:
 		var l handedLine
 		if wire.Decode(e.Value, &l) == nil {
 			l.Line.Until = e.Until
-			return s.arrivedLine(l)
+			return s.arrivedLine(a, l)
 		}
 	}
 	return nil
@@ -188,9 +217,14 @@ func (s *step) arrivedPerson(me *account, q handedPerson) error {
 	if err != nil {
 		return err
 	}
-	p.Contact = p.Contact || q.Person.Contact
-	p.Verified = p.Verified || q.Person.Verified
-	p.Blocked = p.Blocked || q.Person.Blocked
+	if newly := q.Person.Blocked && !p.Blocked; q.Person.At > p.Decided {
+		p.Contact, p.Verified, p.Blocked, p.Decided = q.Person.Contact, q.Person.Verified, q.Person.Blocked, q.Person.At
+		if newly {
+			if err := s.rotateSoon(); err != nil {
+				return err
+			}
+		}
+	}
 	p.Doors, p.Fellow = mergeDoors(q.Person.Doors, p.Doors), mergeDoors(q.Fellow, p.Fellow)
 	if len(q.Chain) > 0 {
 		if chain, err := identity.VerifyFor(p.Account, q.Chain); err == nil {
@@ -218,15 +252,18 @@ func (s *step) arrivedPerson(me *account, q handedPerson) error {
 	return s.learnName(p.Account, q.Person.Handle)
 }
 
-func (s *step) arrivedConv(q handedConv) error {
+func (s *step) arrivedConv(a *arrival, q handedConv) error {
+	a.Conv = q.ID
 	cv, err := s.conv(q.ID)
-	if err != nil {
+	if err != nil || cv == nil && a.Handed.Answer {
 		return err
 	}
 	if cv == nil {
-		cv = &conversation{ID: q.ID, Kind: q.Kind, Peer: q.Peer, Base: pastLines, Lines: pastLines}
+		cv = &conversation{ID: q.ID, Kind: q.Kind, Peer: q.Peer}
+		cv.addGap(gap{Since: beforeAll})
 	}
-	if cv.Base != 0 && !cv.Given {
+	a.At = cv.firstOpen()
+	if !a.Handed.Answer && cv.linked() != nil && !cv.Given {
 		cv.Given = true
 		cv.Unread += q.Unread
 	}
@@ -234,43 +271,43 @@ func (s *step) arrivedConv(q handedConv) error {
 	return nil
 }
 
-func (s *step) arrivedLine(l handedLine) error {
+// linked returns the gap before all lines of a linked device; nil if it is none.
+func (cv *conversation) linked() *gap {
+	if len(cv.Gaps) == 0 || cv.Gaps[0].Since != beforeAll {
+		return nil
+	}
+	return &cv.Gaps[0]
+}
+
+// arrivedLine keeps a line: a new device's at the number that it had, where that
+// is free.
+func (s *step) arrivedLine(a *arrival, l handedLine) error {
 	cv, err := s.conv(l.Conv)
-	if err != nil || cv == nil {
+	if err != nil || cv == nil || l.Conv != a.Conv {
 		return err
 	}
-	h := l.Line
+	past := cv.linked()
+	if a.Handed.Answer || past == nil {
+		a.At, err = s.arrivedMissed(cv, a.At, l)
+		return err
+	}
+	h, n := l.Line, l.N
 	if h.said() {
 		if n, err := s.lineOf(cv.ID, h.ID); err != nil || n != 0 {
 			return err // it came by the room, too
 		}
 	}
-	n := l.N
-	switch {
-	case cv.Base == 0:
-		if !h.said() {
-			return nil
-		}
-		cv.Lines++
-		n = cv.Lines
-	default:
-		taken, err := s.has(lineName(cv.ID, n))
-		if err != nil {
-			return err
-		}
-		if taken && !h.said() {
-			return nil
-		}
-		if taken || n == 0 || n > cv.Base {
-			n = cv.Past + 1
-		}
-		cv.Past = max(cv.Past, n)
+	taken, err := s.has(lineName(cv.ID, n))
+	if err != nil {
+		return err
 	}
-	s.putUntil(lineName(cv.ID, n), h, h.Until)
-	s.index(cv.ID, n, &h)
-	if h.said() && l.Signed != nil {
-		s.putUntil(signedName(cv.ID, n), *l.Signed, h.Until)
+	if taken && !h.said() {
+		return nil
 	}
-	s.putConv(cv)
+	if taken || n == 0 || n > past.Last {
+		n = past.Used + 1
+	}
+	past.Used = max(past.Used, n)
+	s.putLine(cv, n, h, l.Signed)
 	return nil
 }

@@ -256,10 +256,13 @@ func (s *step) tellBack(h *healing, cv *conversation, before *roster.Roster, inv
 	if h != nil {
 		away = " after " + showAway(now.Sub(time.Unix(h.Since, 0)))
 	}
-	// A device of one's own that was in step has what is missing: it is asked for
-	// where history is handed over.
-	err := s.notice(cv, NoticeRejoined, "This device is back in step"+away+". What was said here in between is missing on it.")
-	if err != nil || before == nil || cv.Kind != KindGroup {
+	n, err := s.record(cv, happening{Type: EventNotice, At: now.UnixMilli(), Code: NoticeRejoined,
+		Text: "This device is back in step" + away + ". " + textMissing, Until: now.Add(noticeKept).Unix()})
+	if err != nil {
+		return err
+	}
+	// A device of one's own that was in step has what is missing.
+	if err := s.backAgain(cv, n); err != nil || before == nil || cv.Kind != KindGroup {
 		return err
 	}
 	me, err := s.me()

@@ -466,8 +466,16 @@ func (s *step) enter(r *room, cv *conversation, g *mls.Group, staged *mls.Staged
 		s.then(func() { s.c.wakeAllDevices(); s.c.wakeHandover() })
 	}
 	if len(ch.Added) > 0 && next.State().Kind == roster.Self {
-		// Whoever comes is told of each device that is there.
+		// Whoever comes is told of each device that is there, and asked for what
+		// is missing on them.
 		if err := s.shareDevice(); err != nil {
+			return err
+		}
+		me, err := s.me()
+		if err != nil {
+			return err
+		}
+		if err := s.askMissed(me); err != nil {
 			return err
 		}
 	}

@@ -20,9 +20,10 @@ type conversation struct {
 	// Lines is the number of the newest line of the history.
 	Lines  uint64
 	Unread uint64
-	// Base is where this device's own lines begin, and Past the newest of those
-	// that another device handed over: they lie below (handover.go).
-	Base, Past uint64
+	// Gaps are the parts of the history that are left for what other devices hand
+	// over, in order (missed.go). On a linked device the first lies before all of
+	// its own lines.
+	Gaps []gap
 	// Given: the count of unread messages was handed over.
 	Given bool
 }
@@ -73,12 +74,74 @@ func (c *Client) roomByText(ctx context.Context, text string) (convID, error) {
 	if !ok {
 		return id, errNoRoom
 	}
-	err := c.look(ctx, func(s *step) error {
+	known, err := c.knows(ctx, id)
+	if err == nil && !known {
+		err = errNoRoom
+	}
+	return id, err
+}
+
+// knows reports whether there is a conversation. One that this device may have
+// been let into, by a link that it followed or by a sibling, is fetched first.
+func (c *Client) knows(ctx context.Context, id convID) (known bool, err error) {
+	due := false
+	err = c.look(ctx, func(s *step) error {
 		cv, err := s.conv(id)
-		if err == nil && cv == nil {
-			err = errNoRoom
+		if err != nil || cv != nil {
+			known = cv != nil
+			return err
 		}
+		due, err = s.mayBeLetIn()
 		return err
 	})
-	return id, err
+	if err != nil || known || !due {
+		return known, err
+	}
+	soon, cancel := context.WithTimeout(ctx, joinGrace)
+	defer cancel()
+	if c.CatchUp(soon) != nil {
+		return false, nil // what can't be reached can't be waited for
+	}
+	err = c.wait(soon, func(s *step) (bool, error) {
+		cv, err := s.conv(id)
+		if err != nil {
+			return false, err
+		}
+		if cv != nil {
+			r, err := s.room(cv.Room)
+			known = err == nil && r != nil
+			return known, err
+		}
+		busy, err := s.anyAccepted()
+		return !busy, err
+	})
+	if soon.Err() != nil {
+		err = nil
+	}
+	return known, err
+}
+
+// mayBeLetIn reports whether an invitation may wait at a door that needs nobody's
+// word.
+func (s *step) mayBeLetIn() (bool, error) {
+	me, err := s.account()
+	if err != nil || me == nil {
+		return false, err
+	}
+	if asked, err := s.any("asked"); err != nil || asked || len(me.Chain) > 1 {
+		return true, err
+	}
+	return s.anyAccepted()
+}
+
+// anyAccepted reports whether an invitation was accepted that is not carried out
+// yet.
+func (s *step) anyAccepted() (found bool, err error) {
+	err = s.scan("request", func(_ string, b []byte) (bool, error) {
+		rq := new(request)
+		err := decodeRecord(b, rq)
+		found = err == nil && rq.Decided && !rq.over(s.c.now())
+		return !found, err
+	})
+	return found, err
 }

@@ -311,6 +311,9 @@ func (s *step) askBack(r *room, cv *conversation, old identity.DeviceKey, doors 
 	if r.ReadAt != 0 {
 		h.Since = r.ReadAt
 	}
+	if err := s.fellOut(cv, r.ReadAt); err != nil {
+		return err
+	}
 	if err := s.ask(h, cv, ro); err != nil {
 		return err
 	}

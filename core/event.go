@@ -424,6 +424,8 @@ const (
 	NoticeOutOfStep = "out_of_step"
 	// NoticeLapsed: the device was away longer than the server keeps changes.
 	NoticeLapsed = "away_too_long"
+	// NoticeMissed: it was away longer than the server keeps messages.
+	NoticeMissed = "messages_missed"
 	// NoticeStateLost: the device's own keys for the conversation are gone.
 	NoticeStateLost = "state_lost"
 	// NoticeRejoined: the device is back in step; what was said meanwhile is

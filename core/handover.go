@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"hearth/core/archive"
@@ -34,8 +35,18 @@ type handover struct {
 	// Done are the conversations that were handed over already; the others
 	// follow once the device is there.
 	Done []convID
-	// Only, if not empty, are those that were asked for.
-	Only []convID
+	// Only, if not empty, are those that were asked for, and After is when it is
+	// this device's turn to answer, Unix seconds (missed.go).
+	Only  []missed
+	After int64
+}
+
+func (h *handover) asked(id convID) (missed, bool) {
+	i := slices.IndexFunc(h.Only, func(m missed) bool { return m.Conv == id })
+	if i < 0 {
+		return missed{}, false
+	}
+	return h.Only[i], true
 }
 
 func handoverName(id identity.DeviceID) string { return vault.Name("handover", b64(id[:])) }
@@ -48,45 +59,10 @@ type handed struct {
 	Chunks []wire.BlobID // at the self room's server
 	// More: conversations are missing in it, and follow.
 	More bool
-}
-
-// askHistory asks the account's other devices for what they have of some
-// conversations; none: of all.
-type askHistory struct {
-	_             struct{} `cbor:",toarray"`
-	Conversations []convID
-}
-
-// askForHistory asks the siblings for what this device has missed.
-func (s *step) askForHistory(conversations ...convID) error {
-	return s.share(item(syncAsk, askHistory{Conversations: conversations}))
-}
-
-// askedHistory deals with a sibling's question: the first of the others answers.
-func (s *step) askedHistory(me *account, from identity.DeviceID, a askHistory) error {
-	r, _, err := s.selfRoom(me)
-	if err != nil || r == nil || r.State != roomOK {
-		return err
-	}
-	ro, err := s.roster(r.ID)
-	if err != nil {
-		return err
-	}
-	key, err := me.key()
-	if err != nil {
-		return err
-	}
-	for _, l := range ro.LeavesOf(me.ID) {
-		if l.Device == from {
-			continue
-		}
-		if l.Device == key.ID() {
-			s.put(handoverName(from), handover{For: from, Only: a.Conversations})
-			s.then(func() { s.c.wakeHandover() })
-		}
-		return nil
-	}
-	return nil
+	// Answer: it is one to a device that has asked for what it missed; in the
+	// conversations Of nothing of that is missing here.
+	Answer bool
+	Of     []convID
 }
 
 // wakeHandover starts what hands over history.
@@ -112,17 +88,23 @@ func (c *Client) wakeHandover() {
 			if in, err := s.deviceIn(self, me, h.For); err != nil || !in {
 				return err // woken when it is
 			}
-			late, err := s.lateRooms(me, h.For)
+			late, err := s.lateRooms(me, h)
 			if err != nil {
 				return err
 			}
-			left := time.Duration(0)
-			if len(late) > 0 {
+			left := max(0, time.Unix(h.After, 0).Sub(c.now()))
+			if len(late) > 0 && len(h.Only) == 0 {
 				left = c.noticedFor(noticedKey{device: h.For}, handWait)
 			}
 			todo, err := s.toHand(h, late)
 			if err != nil {
 				return err
+			}
+			if len(todo) == 0 && len(h.Only) > 0 && len(late) == 0 {
+				act = func(ctx context.Context) (time.Duration, error) {
+					return 0, c.step(ctx, func(s *step) error { s.del(handoverName(h.For)); return nil })
+				}
+				return nil // it has none of them
 			}
 			if len(todo) == 0 && len(h.Done) > 0 {
 				if len(late) == 0 {
@@ -154,8 +136,9 @@ func (s *step) deviceIn(r *room, me *account, id identity.DeviceID) (bool, error
 	return in, nil
 }
 
-// lateRooms returns the conversations whose rooms a device is not in yet.
-func (s *step) lateRooms(me *account, id identity.DeviceID) (map[convID]bool, error) {
+// lateRooms returns the conversations to hand over whose rooms a device is not in
+// yet.
+func (s *step) lateRooms(me *account, h *handover) (map[convID]bool, error) {
 	late := make(map[convID]bool)
 	err := s.scan("room", func(_ string, b []byte) (bool, error) {
 		r := new(room)
@@ -165,7 +148,10 @@ func (s *step) lateRooms(me *account, id identity.DeviceID) (map[convID]bool, er
 		if r.State != roomOK && r.State != roomFounding {
 			return true, nil
 		}
-		in, err := s.deviceIn(r, me, id)
+		if _, asked := h.asked(r.Conv); !asked && len(h.Only) > 0 {
+			return true, nil
+		}
+		in, err := s.deviceIn(r, me, h.For)
 		if !in {
 			late[r.Conv] = true
 		}
@@ -180,19 +166,15 @@ func (s *step) toHand(h *handover, late map[convID]bool) (out []convID, err erro
 	for _, id := range h.Done {
 		skip[id] = true
 	}
-	only := make(map[convID]bool)
-	for _, id := range h.Only {
-		only[id] = true
-	}
 	err = s.scan("conversation", func(_ string, b []byte) (bool, error) {
 		cv := new(conversation)
 		if err := decodeRecord(b, cv); err != nil {
 			return false, err
 		}
-		if r, err := s.room(cv.Room); err != nil || r == nil && cv.Past == 0 {
+		if r, err := s.room(cv.Room); err != nil || r == nil && len(cv.Gaps) == 0 {
 			return true, err // only a request so far
 		}
-		if !skip[cv.ID] && !late[cv.ID] && (len(only) == 0 || only[cv.ID]) {
+		if _, asked := h.asked(cv.ID); !skip[cv.ID] && !late[cv.ID] && (len(h.Only) == 0 || asked) {
 			out = append(out, cv.ID)
 		}
 		return true, nil
@@ -207,7 +189,7 @@ func (c *Client) handHistory(ctx context.Context, h *handover, todo []convID, mo
 	if err != nil {
 		return err
 	}
-	out := handed{For: h.For, Key: wire.NewSecret(), More: more}
+	out := handed{For: h.For, Key: wire.NewSecret(), More: more, Answer: len(h.Only) > 0}
 	w := archive.NewWriter(out.Key, me.ID, handPurpose, func(b []byte) error {
 		var r *room
 		var token wire.Secret
@@ -233,7 +215,7 @@ func (c *Client) handHistory(ctx context.Context, h *handover, todo []convID, mo
 		out.Chunks = append(out.Chunks, want)
 		return err
 	})
-	if err := c.writeArchive(ctx, w, todo); err != nil {
+	if err := c.writeArchive(ctx, w, h, todo); err != nil {
 		return err
 	}
 	if err := w.Close(); err != nil {
@@ -246,11 +228,34 @@ func (c *Client) handHistory(ctx context.Context, h *handover, todo []convID, mo
 		}
 		now.Done = append(now.Done, todo...)
 		s.put(handoverName(h.For), now)
-		if !more {
+		if !more && (len(now.Only) == 0 || len(now.Only) == len(h.Only)) {
 			s.del(handoverName(h.For))
+		}
+		if part, err := s.halfLinked(); err != nil {
+			return err
+		} else if out.Answer && !part {
+			for _, id := range todo {
+				cv, err := s.conv(id)
+				if err != nil {
+					return err
+				}
+				if m, _ := h.asked(id); cv != nil && !cv.lacks(m.Since) {
+					out.Of = append(out.Of, id)
+				}
+			}
 		}
 		return s.share(item(syncArchive, out))
 	})
+}
+
+// halfLinked reports whether this device has not been handed all history itself.
+func (s *step) halfLinked() (bool, error) {
+	me, err := s.me()
+	if err != nil || !me.Linked {
+		return false, err
+	}
+	whole, err := s.has(arrivedAllName)
+	return !whole, err
 }
 
 // The kinds of entries.
@@ -292,40 +297,42 @@ type handedLine struct {
 // writeArchive writes what the devices keep equal, and the histories of some
 // conversations. It reads a page at a time, so that memory doesn't grow with the
 // history.
-func (c *Client) writeArchive(ctx context.Context, w *archive.Writer, todo []convID) error {
+func (c *Client) writeArchive(ctx context.Context, w *archive.Writer, h *handover, todo []convID) error {
 	err := c.look(ctx, func(s *step) error {
 		if err := s.writePeople(w); err != nil {
 			return err
 		}
-		if err := s.writeRecords(w, "device", entryDevice, func(b []byte) (any, error) {
+		if err := s.writeRecords(w, "device", entryDevice, func(b []byte) (any, int64, error) {
 			d := new(device)
-			return d, decodeRecord(b, d)
+			return d, 0, decodeRecord(b, d)
 		}); err != nil {
 			return err
 		}
-		return s.writeRecords(w, "shared", entrySetting, func(b []byte) (any, error) {
+		return s.writeRecords(w, "shared", entrySetting, func(b []byte) (any, int64, error) {
 			v := new(setting)
-			return v, decodeRecord(b, v)
+			err := decodeRecord(b, v)
+			return v, v.Until, err
 		})
 	})
 	if err != nil {
 		return err
 	}
 	for _, id := range todo {
-		if err := c.writeHistory(ctx, w, id); err != nil {
+		m, asked := h.asked(id)
+		if err := c.writeHistory(ctx, w, id, m.Since, asked); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *step) writeRecords(w *archive.Writer, prefix, kind string, read func([]byte) (any, error)) error {
+func (s *step) writeRecords(w *archive.Writer, prefix, kind string, read func([]byte) (v any, until int64, err error)) error {
 	return s.scan(prefix, func(_ string, b []byte) (bool, error) {
-		v, err := read(b)
+		v, until, err := read(b)
 		if err != nil {
 			return false, err
 		}
-		return true, w.Add(archive.Entry{Kind: kind, Value: wire.Encode(v)})
+		return true, w.Add(archive.Entry{Kind: kind, Value: wire.Encode(v), Until: until})
 	})
 }
 
@@ -345,18 +352,26 @@ func (s *step) writePeople(w *archive.Writer) error {
 	})
 }
 
-func (c *Client) writeHistory(ctx context.Context, w *archive.Writer, id convID) error {
+// writeHistory writes one history, or what a device may have missed of it.
+func (c *Client) writeHistory(ctx context.Context, w *archive.Writer, id convID, since int64, part bool) error {
+	after, more := "", true
 	err := c.look(ctx, func(s *step) error {
 		cv, err := s.conv(id)
 		if err != nil || cv == nil {
 			return err
+		}
+		if part {
+			n, err := s.handsFrom(id, since)
+			if err != nil {
+				return err
+			}
+			after = lineName(id, n)
 		}
 		return w.Add(archive.Entry{Kind: entryConversation, Value: wire.Encode(handedConv{ID: id, Kind: cv.Kind, Peer: cv.Peer, Unread: cv.Unread})})
 	})
 	if err != nil {
 		return err
 	}
-	after, more := "", true
 	for more {
 		var page []archive.Entry
 		err := c.look(ctx, func(s *step) error {

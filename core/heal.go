@@ -124,6 +124,9 @@ func (s *step) heal(r *room, cv *conversation, code string) error {
 	if !seated && r.ReadAt != 0 {
 		h.Since = r.ReadAt
 	}
+	if err := s.fellOut(cv, r.ReadAt); err != nil {
+		return err
+	}
 	if h.Unseated {
 		if h.Suspect, err = s.suspect(r.ID); err != nil {
 			return err

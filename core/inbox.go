@@ -153,6 +153,9 @@ func (l *roomLog) hole(ctx context.Context, h *wire.Hole) error {
 		}
 		r.Read = h.To
 		err = s.holed(r, cv, h)
+		if err == nil {
+			err = s.missedInHole(r, cv)
+		}
 		s.putRoom(r)
 		return err
 	})

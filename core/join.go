@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"hearth/content"
@@ -65,7 +66,7 @@ func (c *Client) join(ctx context.Context, id []byte) (convID, error) {
 	if err := c.wait(ctx, func(s *step) (bool, error) { return s.upToDate(conv) }); err != nil {
 		return conv, err
 	}
-	return conv, c.step(ctx, func(s *step) error {
+	err = c.step(ctx, func(s *step) error {
 		if again, err := s.has(requestName(id)); err != nil {
 			return err
 		} else if !again {
@@ -83,6 +84,11 @@ func (c *Client) join(ctx context.Context, id []byte) (convID, error) {
 		}
 		return s.joined(inv, j)
 	})
+	if errors.Is(err, errForged) {
+		// It stays refused: carried out again it would be again.
+		c.step(ctx, func(s *step) error { return s.refuse(id, inv) })
+	}
+	return conv, err
 }
 
 // joining is a group that was joined in memory, judged whole.
@@ -139,7 +145,7 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 		if me, err := s.me(); err != nil {
 			return err
 		} else if inv.Account == me.ID {
-			cv.Base, cv.Lines = pastLines, pastLines // what a sibling hands over comes before
+			cv.addGap(gap{Since: beforeAll}) // what a sibling hands over comes before
 		}
 	}
 	if cv.Peer, err = s.peerOf(st); err != nil {
@@ -147,6 +153,9 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 	}
 	if k, err := s.copied(); err != nil || k != nil {
 		return cmp.Or(err, error(errCopied))
+	}
+	if back, err := s.backBySibling(cv, inv, j); err != nil || back {
+		return err
 	}
 	if err := s.standing(cv, inv, j); err != nil {
 		return err
@@ -174,6 +183,24 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 		}
 	}
 	return s.firstMessage(cv, st, inv)
+}
+
+// backBySibling takes this device back into a room that it fell out of, where a
+// sibling was faster than its request. It reports whether that was so.
+func (s *step) backBySibling(cv *conversation, inv *letter.Wrapper, j *joining) (bool, error) {
+	me, err := s.me()
+	if err != nil || inv.Account != me.ID {
+		return false, err
+	}
+	out, err := s.room(cv.Room)
+	if err != nil || out == nil || out.State != roomOutOfStep {
+		return false, err
+	}
+	ok, err := s.mayTakeBack(out, cv, inv, j)
+	if err != nil || !ok {
+		return false, err
+	}
+	return true, s.takeBack(out, cv, inv, j)
 }
 
 // moveIn makes the room of a group that was joined the conversation's. The caller
@@ -310,9 +337,10 @@ func (s *step) meet(r *room, j *joining, inv *letter.Wrapper) error {
 			if err := learn(from.Account, k.Doors); err != nil {
 				return err
 			}
-			if err := s.learnName(from.Account, k.Handle); err != nil {
-				return err
-			}
+		}
+		// Who let us in by a link is one whom no directory has named here.
+		if err := s.learnName(from.Account, k.Handle); err != nil {
+			return err
 		}
 	}
 	return nil

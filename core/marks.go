@@ -176,11 +176,11 @@ func (s *step) reached(cv *conversation, me, who wire.AccountID, id content.Mess
 // back, until f returns false.
 func (s *step) linesBack(cv *conversation, n uint64, f func(n uint64, h *happening) bool) error {
 	id := cv.ID
-	for n > 0 {
-		if n <= cv.Base && n > cv.Past {
-			n = cv.Past // nothing lies between (handover.go)
-			continue
-		}
+	oldest, err := s.firstLine(id)
+	if err != nil {
+		return err
+	}
+	for n = cv.skip(n); n > 0 && n >= oldest; n = cv.skip(n) {
 		first := uint64(1)
 		if n > scanPage {
 			first = n - scanPage + 1

@@ -237,6 +237,9 @@ func (s *step) keepMessage(cv *conversation, st roster.State, from wire.AccountI
 		return 0, err
 	}
 	if n != 0 {
+		if err := s.tellLate(cv, n); err != nil {
+			return 0, err
+		}
 		signed, err := s.has(signedName(cv.ID, n))
 		if err != nil || signed || own {
 			return 0, err

@@ -29,6 +29,8 @@ type person struct {
 	// Contact says that this account has accepted or addressed the person.
 	Contact bool
 	Blocked bool
+	// Decided is when this account last changed one of these, Unix milliseconds.
+	Decided int64
 }
 
 // address is a door of somebody else, and what opens it.

@@ -46,16 +46,19 @@ func (s *step) marked(id convID, message string) error {
 
 // markedAll is marked for the newest message of a conversation.
 func (s *step) markedAll(cv *conversation) error {
-	for n := cv.Lines; n > cv.Base && n+scanPage > cv.Lines; n-- {
-		h, err := s.line(cv.ID, n)
-		if err != nil {
-			return err
+	looked := 0
+	var newest []byte
+	err := s.linesBack(cv, cv.Lines, func(_ uint64, h *happening) bool {
+		looked++
+		if h.Type == EventMessage {
+			newest = h.ID
 		}
-		if h != nil && h.Type == EventMessage {
-			return s.marked(cv.ID, b64(h.ID))
-		}
+		return newest == nil && looked < scanPage
+	})
+	if err != nil || newest == nil {
+		return err
 	}
-	return nil
+	return s.marked(cv.ID, b64(newest))
 }
 
 // wakeReads starts what posts the marks.

@@ -249,6 +249,9 @@ func (c *Client) target(ctx context.Context, to string, first []byte) (convID, b
 	if id, ok := parseConv(to); ok {
 		var cv *conversation
 		var peer *person
+		if _, err := c.knows(ctx, id); err != nil {
+			return id, nil, err
+		}
 		err := c.look(ctx, func(s *step) (err error) {
 			if cv, err = s.conv(id); err != nil || cv == nil {
 				return err

@@ -4,7 +4,6 @@ import (
 	"hearth/content"
 	"hearth/core/letter"
 	"hearth/core/roster"
-	"hearth/core/vault"
 	"hearth/identity"
 	"hearth/wire"
 )
@@ -219,10 +218,13 @@ type syncedPerson struct {
 	Contact  bool
 	Verified bool
 	Blocked  bool
+	// At is when the account last decided so, Unix milliseconds: to a device
+	// that was away the newest decision counts.
+	At int64
 }
 
 func (p *person) synced() syncedPerson {
-	return syncedPerson{Account: p.Account, Handle: p.Handle, Doors: p.Doors, Contact: p.Contact, Verified: p.Verified, Blocked: p.Blocked}
+	return syncedPerson{Account: p.Account, Handle: p.Handle, Doors: p.Doors, Contact: p.Contact, Verified: p.Verified, Blocked: p.Blocked, At: p.Decided}
 }
 
 // sharePerson posts what changed of a person that the person at this device has
@@ -238,6 +240,7 @@ func (s *step) sharePerson(p *person) error {
 	if was.Contact == p.Contact && was.Verified == p.Verified && was.Blocked == p.Blocked {
 		return nil
 	}
+	p.Decided = max(s.c.now().UnixMilli(), was.Decided+1)
 	return s.share(item(syncPerson, p.synced()))
 }
 
@@ -250,7 +253,7 @@ func (s *step) syncedPerson(me *account, q syncedPerson) error {
 		return err
 	}
 	newly := q.Blocked && !p.Blocked
-	p.Contact, p.Verified, p.Blocked = q.Contact, q.Verified, q.Blocked
+	p.Contact, p.Verified, p.Blocked, p.Decided = q.Contact, q.Verified, q.Blocked, q.At
 	p.Doors = mergeDoors(p.Doors, q.Doors)
 	s.putPerson(p)
 	if err := s.learnName(q.Account, q.Handle); err != nil {
@@ -261,39 +264,6 @@ func (s *step) syncedPerson(me *account, q syncedPerson) error {
 		return s.rotateSoon()
 	}
 	return nil
-}
-
-// setting is one shared value: account settings, local names, drafts. Its value
-// means nothing here.
-type setting struct {
-	_     struct{} `cbor:",toarray"`
-	Name  string
-	Value []byte // empty: it is taken back
-}
-
-func settingName(name string) string { return vault.Name("shared", b64([]byte(name))) }
-
-func (s *step) putSetting(v setting) {
-	if len(v.Value) == 0 {
-		s.del(settingName(v.Name))
-		return
-	}
-	s.put(settingName(v.Name), v)
-}
-
-// shareSetting keeps a value on all devices of the account: the last one posted
-// counts. An empty value takes it back.
-func (s *step) shareSetting(name string, value []byte) error {
-	v := setting{Name: name, Value: value}
-	s.putSetting(v)
-	return s.share(item(syncSetting, v))
-}
-
-// setting returns a shared value; nil if there is none.
-func (s *step) setting(name string) ([]byte, error) {
-	var v setting
-	_, err := s.get(settingName(name), &v)
-	return v.Value, err
 }
 
 // mergeDoors adds doors to those that are known: a door is one device's, so that

@@ -288,7 +288,7 @@ func TestSyncContactsAndSettings(t *testing.T) {
 			return v
 		}
 		share := func(h *home, v string) {
-			if err := h.c.step(t.Context(), func(s *step) error { return s.shareSetting("draft/x", []byte(v)) }); err != nil {
+			if err := h.c.step(t.Context(), func(s *step) error { return s.shareSetting("draft/x", []byte(v), 0) }); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -137,7 +137,15 @@ func (s *step) table(r *room, ro *roster.Roster, own []address) ([]letter.Place,
 	var out []letter.Place
 	for _, l := range ro.Leaves() {
 		if l.Index == g.OwnLeaf() {
-			out = append(out, letter.Place{Leaf: uint32(l.Index), Seat: r.Seat.ID, Doors: own})
+			k := letter.Place{Leaf: uint32(l.Index), Seat: r.Seat.ID, Doors: own}
+			if ro.State().Kind == roster.Group {
+				me, err := s.me()
+				if err != nil {
+					return nil, err
+				}
+				k.Handle = me.Handle()
+			}
+			out = append(out, k)
 			continue
 		}
 		known, err := s.leaf(r.ID, l.Index)

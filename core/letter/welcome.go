@@ -72,8 +72,8 @@ type Place struct {
 	Leaf  uint32
 	Seat  wire.SeatID // zero: not announced
 	Doors []Door
-	// Handle is the public name by which the adder knows the leaf's account;
-	// empty: by none.
+	// Handle is the public name by which the adder knows the leaf's account, of
+	// its own leaf the adder's; empty: by none.
 	Handle string
 }
 
