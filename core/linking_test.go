@@ -265,15 +265,17 @@ func TestLinkAnsweredBySomebodyElse(t *testing.T) {
 			others, _, _ = chain.AddDevice(k, key.Candidate(me.ID))
 			return nil
 		})
+		var answers identity.DeviceID
 		alice.c.look(t.Context(), func(s *step) error {
 			me, _ := s.me()
-			mine = me.Chain
+			k, _ := me.key()
+			mine, answers = me.Chain, k.ID()
 			return nil
 		})
 		at := address{Server: testServer, ID: wire.NewRoomID(1), Key: wire.NewSecret(), Sealing: wire.NewSecret()}
 		for what, a := range map[string]letter.LinkAnswer{
 			"another account's chain":       {Nonce: nonce, State: letter.LinkDone, Chain: others.Entries(), Device: others.Devices()[0].ID, Door: &at},
-			"a chain without the device":    {Nonce: nonce, State: letter.LinkDone, Chain: mine, Door: &at},
+			"a chain without the device":    {Nonce: nonce, State: letter.LinkDone, Chain: mine, Device: answers, Door: &at},
 			"a nonce that nobody committed": {Nonce: make([]byte, letter.NonceSize), State: letter.LinkRefused},
 		} {
 			err := phone.c.step(t.Context(), func(s *step) error {

@@ -10,7 +10,6 @@ import (
 
 	"hearth/content"
 	"hearth/core/roster"
-	"hearth/identity"
 	"hearth/wire"
 )
 
@@ -403,6 +402,14 @@ func TestSyncIsHeardFromOwnLeavesOnly(t *testing.T) {
 		if blocked() {
 			t.Error("another account's leaf is taken for a sibling")
 		}
-		_ = identity.DeviceID{}
+		// From an own leaf, in a conversation with others.
+		own := roomPeer(t, alice)
+		alice.c.step(t.Context(), func(s *step) error {
+			_, err := s.hearSync(&conversation{Kind: KindDirect}, roster.Leaf{Account: own}, body)
+			return err
+		})
+		if blocked() {
+			t.Error("what is said elsewhere than in the self room is taken for a sibling's word")
+		}
 	})
 }
