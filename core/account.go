@@ -142,8 +142,10 @@ func (c *Client) Register(ctx context.Context, o RegisterOptions) (Registered, e
 		return zero, wire.Errorf(wire.BadInput, "that is not a server's address").
 			WithNext("write it as https://example.org or http://localhost:8420")
 	}
-	c.registering.Lock()
-	defer c.registering.Unlock()
+	if err := c.registering.begin(ctx); err != nil {
+		return zero, err
+	}
+	defer c.registering.done()
 	accounts := c.net.To(o.Server, lane.Accounts)
 	session, err := accounts.Now(ctx)
 	if err != nil {

@@ -45,7 +45,7 @@ type Client struct {
 	// opened is when the home was opened, by the clock that connections use.
 	opened time.Time
 
-	registering sync.Mutex // one registration at a time
+	registering oneAtATime // Register, LinkJoin or BackupRestore
 	receiving   sync.Mutex // one Receive at a time
 	saving      oneAtATime // BackupCreate
 	saved       chan struct{}
@@ -120,20 +120,21 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		cfg: cfg, vault: v, crew: &crew{}, opened: time.Now(), jitter: rand.N[time.Duration],
-		groups:    make(map[wire.RoomID]*mls.Group),
-		rosters:   make(map[wire.RoomID]*roster.Roster),
-		loaded:    make(map[wire.RoomID]bool),
-		readers:   make(map[wire.RoomID]*reader),
-		posted:    make(map[wire.RoomID]map[uint64]post),
-		dead:      make(map[wire.AccountID]*identity.Chain),
-		noticed:   make(map[noticedKey]time.Time),
-		failed:    make(map[planID]error),
-		senders:   make(map[queueID]*sender),
-		changed:   make(chan struct{}),
-		saved:     make(chan struct{}, 1),
-		saving:    make(oneAtATime, 1),
-		ending:    make(oneAtATime, 1),
-		searching: make(oneAtATime, 1),
+		groups:      make(map[wire.RoomID]*mls.Group),
+		rosters:     make(map[wire.RoomID]*roster.Roster),
+		loaded:      make(map[wire.RoomID]bool),
+		readers:     make(map[wire.RoomID]*reader),
+		posted:      make(map[wire.RoomID]map[uint64]post),
+		dead:        make(map[wire.AccountID]*identity.Chain),
+		noticed:     make(map[noticedKey]time.Time),
+		failed:      make(map[planID]error),
+		senders:     make(map[queueID]*sender),
+		changed:     make(chan struct{}),
+		saved:       make(chan struct{}, 1),
+		saving:      make(oneAtATime, 1),
+		ending:      make(oneAtATime, 1),
+		searching:   make(oneAtATime, 1),
+		registering: make(oneAtATime, 1),
 	}
 	c.net = lane.New(cfg.Dial, c.crew.spawn, c.now)
 	if err := c.sweep(ctx); err != nil {

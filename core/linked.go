@@ -70,8 +70,10 @@ func (c *Client) LinkJoin(ctx context.Context, text, name string) (LinkPending, 
 	if len(name) > letter.MaxDeviceName {
 		return LinkPending{}, wire.Errorf(wire.BadInput, "a device's name has at most %d bytes", letter.MaxDeviceName)
 	}
-	c.registering.Lock()
-	defer c.registering.Unlock()
+	if err := c.registering.begin(ctx); err != nil {
+		return LinkPending{}, err
+	}
+	defer c.registering.done()
 	session, err := c.net.To(link.Server, lane.Seats).Now(ctx)
 	if err != nil {
 		return LinkPending{}, err

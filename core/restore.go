@@ -326,8 +326,10 @@ var errWordsToo = &wire.Error{Code: wire.Denied, Message: "these words open the 
 
 // BackupRestore makes this home a new device of the account that a backup is of.
 func (c *Client) BackupRestore(ctx context.Context, o RestoreOptions) (Restored, error) {
-	c.registering.Lock()
-	defer c.registering.Unlock()
+	if err := c.registering.begin(ctx); err != nil {
+		return Restored{}, err
+	}
+	defer c.registering.done()
 	if o.From == "" || o.Words == "" {
 		return Restored{}, wire.Errorf(wire.BadInput, "a backup and the words that open it are needed")
 	}
