@@ -91,8 +91,8 @@ var seatDeviations = []Deviation{
 		if err := st.Bob.Start(); err != nil {
 			st.T.Fatal(err)
 		}
-		st.Bob.Notice(core.NoticeSeatLost)
-	}, []Edit{{"core/inbox.go", "return s.outOfStep(r, cv, NoticeSeatLost", "return nil\n\t\treturn s.outOfStep(r, cv, NoticeSeatLost"}}},
+		st.Bob.Notice(core.NoticeGone)
+	}, []Edit{{"core/inbox.go", "return s.outOfStep(r, cv, NoticeGone", "return nil\n\t\t\treturn s.outOfStep(r, cv, NoticeGone"}}},
 
 	{"every post called stale", func(st *Stage) {
 		n, remove := st.refuse(st.Alice, wire.OpRoomPost, wire.ErrStale)
