@@ -134,7 +134,8 @@ var inviteDeviations = []hearthtest.Deviation{
 	trap("an invitation in another's name", func(f *founding, m, frank *insider) {
 		f.put(frank.chain, roster.RoleMember)
 		f.wrapper = func(w *letter.Wrapper) { w.Account, w.Chain = frank.chain.Account(), frank.chain.Entries() }
-	}, unasked, edit("core/letter/welcome.go", "if chain.SignedBy(w.Device, identity.LabelWrapper, wire.Encode(wrapperTBS{Ref: ref, Wrapper: s.Body}), s.Signature) != nil {", "if len(s.Body)+len(ref) == 0 {")),
+	}, unasked, edit("core/letter/welcome.go", "if chain.SignedBy(w.Device, identity.LabelWrapper, wire.Encode(wrapperTBS{Ref: ref, Wrapper: s.Body}), s.Signature) != nil {", "if len(s.Body)+len(ref) == 0 {"),
+		edit("core/knock.go", "if live, err := p.live(inv.Device); err != nil || !live {", "if _, err := p.live(inv.Device); err != nil {")),
 
 	trap("an invitation by another than who signed the group", func(f *founding, m, frank *insider) {
 		f.put(frank.chain, roster.RoleMember)

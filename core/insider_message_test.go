@@ -124,7 +124,7 @@ var messageDeviations = []hearthtest.Deviation{
 		// A seat announced under an old count is an old announcement.
 		m := turn(st, st.Carol, st.Group)
 		seat := wire.NewSeatID(m.Room.Region())
-		m.say(content.KindAnnounce, core.Announcement(seat), func(e *content.Envelope) { e.Count = 1 })
+		m.say(content.KindAnnounce, core.Announcement(seat), func(e *content.Envelope) { e.Count, e.Ends = 1, 0 })
 		m.Count--
 		m.afterwards(st.Alice)
 		if got, err := st.Alice.Client.SeatOf(st.Group, m.Group.OwnLeaf()); err != nil || got == seat {
