@@ -410,3 +410,39 @@ func (h *home) sendSoon(to, text string) Sent {
 	}
 	return s
 }
+
+// TestRemovedWhileNobodyIsThere: who was taken out while away is told so by whoever is
+// there, the one who let them in and does not look often included; nobody waits
+// for another to say it.
+func TestRemovedWhileNobodyIsThere(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob, carol := w.person("alice"), w.person("bob"), w.person("carol")
+		g, err := alice.c.GroupNew(alice.ctx(), "Sunday", []string{"bob", "carol"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bob.accept()
+		carol.accept()
+		synctest.Wait()
+		carol.stop()
+		if _, err := alice.c.GroupRemove(alice.ctx(), g.Room, []string{"carol"}); err != nil {
+			t.Fatal(err)
+		}
+		alice.stop()
+		bob.stop()
+		carol.start() // nobody is there who could tell
+		if got := codes(carol.got()); !slices.Equal(got, []string{NoticeSeatLost}) {
+			t.Fatalf("carol is told %q", got)
+		}
+		carol.stop()
+		alice.start()
+		bob.start()
+		carol.start()
+		time.Sleep(time.Minute)
+		rooms, err := carol.c.Rooms(carol.ctx())
+		if err != nil || len(rooms) != 1 || rooms[0].State != RoomRemoved {
+			t.Errorf("carol's rooms: %+v, %v", rooms, err)
+		}
+	})
+}

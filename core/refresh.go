@@ -33,6 +33,9 @@ type refreshing struct {
 	Request []byte
 	Chain   [][]byte // the account's, whole
 	Due     int64    // Unix seconds
+	// Held: it was our turn, and others were left theirs, for the place that did
+	// not open was of our giving.
+	Held bool
 }
 
 func refreshingName(id wire.RoomID, d identity.DeviceID) string {
@@ -212,16 +215,14 @@ func (s *step) refreshLater(r *room, ro *roster.Roster, a roster.Asking, request
 	if err != nil {
 		return err
 	}
-	if me, err := s.me(); err != nil {
-		return err
-	} else if a.Suspect == me.ID {
-		wait += membersAfter // what came of our last place does not speak for another
-	}
-	due := now.Add(wait)
-	s.putUntil(name, refreshing{Account: a.Account, Device: a.Device, Request: request, Chain: chain.Entries(), Due: due.Unix()}, due.Add(wire.MaxTTL).Unix())
-	id := r.ID
-	s.then(func() { s.c.wakeRoom(id); s.c.wakeAt(id, due.Unix()+1) })
+	s.putRefreshing(r.ID, &refreshing{Account: a.Account, Device: a.Device, Request: request, Chain: chain.Entries(), Due: now.Add(wait).Unix()})
 	return nil
+}
+
+func (s *step) putRefreshing(id wire.RoomID, q *refreshing) {
+	due := q.Due
+	s.putUntil(refreshingName(id, q.Device), q, due+int64(wire.MaxTTL.Seconds()))
+	s.then(func() { s.c.wakeRoom(id); s.c.wakeAt(id, due+1) })
 }
 
 // myTurn is how long this leaf waits for those before it in rank (protocol §5),
@@ -254,6 +255,10 @@ func (s *step) count(prefix string) (n int, err error) {
 // dueRefresh plans the refreshes whose turn is ours.
 func (s *step) dueRefresh(r *room) error {
 	now := s.c.now().Unix()
+	me, err := s.me()
+	if err != nil {
+		return err
+	}
 	cv, err := s.conv(r.Conv)
 	if err != nil || cv == nil {
 		return err
@@ -279,6 +284,12 @@ func (s *step) dueRefresh(r *room) error {
 		}
 		if done, err := s.needless(cv, ro, a, st); err != nil || done {
 			return err == nil, err // by what the log has said since it came
+		}
+		if a.Suspect == me.ID && !q.Held {
+			// What came of our last place does not speak for another: others first.
+			q.Held, q.Due = true, now+int64(membersAfter.Seconds())
+			s.putRefreshing(r.ID, &q)
+			return true, nil
 		}
 		s.plan(r, p)
 		s.putRoom(r)
