@@ -373,7 +373,11 @@ func (c *Client) Amend(ctx context.Context, o AmendOptions) (Sent, error) {
 	if err != nil {
 		return Sent{}, err
 	}
-	return c.utter(ctx, id, nil, m, opts.Sent)
+	body, err := m.Encode()
+	if err != nil {
+		return Sent{}, err
+	}
+	return c.utter(ctx, id, nil, m, body, opts.Sent)
 }
 
 // ownReaction finds the id of a reaction of this account's.

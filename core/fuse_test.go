@@ -80,3 +80,24 @@ func TestFromReadingShownInAHistory(t *testing.T) {
 		}
 	})
 }
+
+// TestFromReadingWaitsForWhoIsAway: a message that is for seconds once it is read
+// waits on the server for as long as any other.
+func TestFromReadingWaitsForWhoIsAway(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob := w.person("alice"), w.person("bob")
+		room := alice.send("bob", "kept").Room
+		bob.accept()
+		bob.got()
+		bob.stop()
+		if _, err := alice.c.Send(alice.ctx(), SendOptions{To: room, Text: "burns", Expire: 10 * time.Second, FromReading: true}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * 24 * time.Hour)
+		bob.start()
+		if got := texts(bob.got()); !slices.Equal(got, []string{"burns"}) {
+			t.Errorf("bob got %q", got)
+		}
+	})
+}

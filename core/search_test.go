@@ -55,6 +55,13 @@ func TestSearch(t *testing.T) {
 		look("new", "the new bar")
 		look("short", "a short word")
 		time.Sleep(2 * time.Minute)
+		for _, lines := range bob.c.texts.lines {
+			for _, l := range lines {
+				if strings.Contains(l.text, "short") {
+					t.Error("what has ended is still in memory")
+				}
+			}
+		}
 		look("short")
 		alice.amend(AmendOptions{Room: room, ID: m.ID, Delete: true})
 		look("new")

@@ -44,90 +44,33 @@ func (c *Client) Send(ctx context.Context, o SendOptions) (Sent, error) {
 	if err != nil {
 		return Sent{}, err
 	}
+	return c.tellTo(ctx, o.To, m, opts.Sent)
+}
+
+// tellTo says something to a person or in a room.
+func (c *Client) tellTo(ctx context.Context, to string, m *content.Message, at time.Time) (Sent, error) {
 	body, err := m.Encode()
 	if err != nil {
 		return Sent{}, err
 	}
-	conv, begin, err := c.target(ctx, o.To, body)
+	conv, begin, err := c.target(ctx, to, body)
 	if err != nil {
 		return Sent{}, err
 	}
-	return c.utter(ctx, conv, begin, m, opts.Sent)
-}
-
-// Forward sends what a message says on to somebody else. The copy ends when the
-// original does, or sooner; one whose time begins with the reading is not for
-// others.
-func (c *Client) Forward(ctx context.Context, o ForwardOptions) (Sent, error) {
-	from, err := c.roomByText(ctx, o.Room)
-	if err != nil {
-		return Sent{}, err
-	}
-	of, err := content.ParseMessageID(o.ID)
-	if err != nil {
-		return Sent{}, err
-	}
-	opts := content.Options{Sent: c.now()}
-	var m *content.Message
-	err = c.look(ctx, func(s *step) error {
-		n, err := s.lineOf(from, of[:])
-		if err != nil {
-			return err
-		}
-		h, err := s.line(from, n)
-		if err != nil {
-			return err
-		}
-		if h == nil || h.Deleted || h.Type != EventMessage {
-			return errNoMessage
-		}
-		said, err := s.saidNow(from, h)
-		if err != nil {
-			return err
-		}
-		if said.Expires != nil && said.Expires.Relative {
-			return wire.Errorf(wire.Denied, "who sent that message wants it gone once it is read").WithNext("ask them to send it on")
-		}
-		if h.Until != 0 {
-			opts.Expires = content.EndsAt(end(h.Until))
-		}
-		m, err = content.NewForward(said, opts)
-		return err
-	})
-	if err != nil {
-		return Sent{}, err
-	}
-	body, err := m.Encode()
-	if err != nil {
-		return Sent{}, err
-	}
-	conv, begin, err := c.target(ctx, o.To, body)
-	if err != nil {
-		return Sent{}, err
-	}
-	return c.utter(ctx, conv, begin, m, opts.Sent)
-}
-
-// ForwardOptions are the parameters of Forward.
-type ForwardOptions struct {
-	Room, ID string // the message
-	To       string // handle, bare name, account id, link or room
+	return c.utter(ctx, conv, begin, m, body, at)
 }
 
 // utter says something in a conversation, which begins with it if it has to, and
 // waits until it is sent or ctx ends.
-func (c *Client) utter(ctx context.Context, conv convID, begin beginning, m *content.Message, at time.Time) (Sent, error) {
-	body, err := m.Encode()
-	if err != nil {
-		return Sent{}, err
-	}
+func (c *Client) utter(ctx context.Context, conv convID, begin beginning, m *content.Message, body []byte, at time.Time) (Sent, error) {
 	var id content.MessageID
-	err = c.step(ctx, func(s *step) error {
+	err := c.step(ctx, func(s *step) error {
 		if begin != nil {
 			if err := begin(s); err != nil {
 				return err
 			}
 		}
+		var err error
 		id, err = s.say(conv, m, body)
 		return err
 	})
