@@ -65,6 +65,9 @@ func (s *step) foundRoom(f foundation) (*saga, error) {
 	if f.plan.Succeeds == nil {
 		cv.Room = r.ID
 		s.putConv(cv)
+		if err := s.crossed(cv); err != nil {
+			return nil, err
+		}
 	}
 	s.putRoom(r)
 	s.putGroup(r.ID, g)

@@ -176,6 +176,9 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 	if err := s.replaced(cv, old, r); err != nil {
 		return err
 	}
+	if err := s.crossed(cv); err != nil {
+		return err
+	}
 	s.putRoom(r)
 	if st.Kind == roster.Self {
 		if err := s.shareDevice(); err != nil {
@@ -408,6 +411,26 @@ func (s *step) beaten(rq *request, j *joining) (bool, error) {
 	rq.Decided, rq.Beaten = false, true
 	s.putRequest(rq)
 	return true, nil
+}
+
+// crossed accepts what the other one of a direct conversation has founded, and
+// invited this device to, before it knew of a room of this account's: the two are
+// one conversation, and which of them counts is not a question for people.
+func (s *step) crossed(cv *conversation) error {
+	if cv.Kind != KindDirect {
+		return nil
+	}
+	return s.scan("request", func(_ string, b []byte) (bool, error) {
+		rq := new(request)
+		if err := decodeRecord(b, rq); err != nil {
+			return false, err
+		}
+		st, err := roster.ParseState(rq.Wrapper.State)
+		if err == nil && convID(st.ID) == cv.ID && rq.Wrapper.Room != cv.Room && !rq.Decided && !rq.Beaten && !rq.over(s.c.now()) {
+			return true, s.carryOut(rq, true)
+		}
+		return true, nil
+	})
 }
 
 // takeUp carries out an invitation that was beaten by a room from which the

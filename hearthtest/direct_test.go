@@ -57,6 +57,39 @@ func TestDeclinedThenWritesFirst(t *testing.T) {
 	})
 }
 
+// TestFirstWordsCross: two people write to each other first at the same moment.
+// Whichever of their two rooms counts, all devices of both are in it, and none is
+// asked whether it wants to hear from somebody its person has written to.
+func TestFirstWordsCross(t *testing.T) {
+	Run(t, func(w *World) {
+		for i := range 5 { // each way has one chance in two
+			alice, bob, phone := w.Person("alice"+strconv.Itoa(i)), w.Person("bob"+strconv.Itoa(i)), w.Stranger("phone"+strconv.Itoa(i))
+			if err := alice.LinkTo(phone); err != nil {
+				t.Fatal(err)
+			}
+			room := make(chan string)
+			go func() { room <- alice.Send(bob.Name, "alice first").Room }()
+			go func() { room <- bob.Send(alice.Name, "bob first").Room }()
+			<-room
+			id := <-room
+			w.Sleep(time.Hour)
+			for _, p := range []*Person{alice, phone} {
+				if list, err := p.Client.Requests(p.Patience()); err != nil || len(list) > 0 {
+					t.Errorf("%s is asked: %+v, %v", p.Name, list, err)
+				}
+			}
+			phone.Send(id, "from the phone")
+			for _, p := range []*Person{alice, bob} {
+				p.Expect("from the phone")
+			}
+			bob.Send(id, "welcome, phone")
+			for _, p := range []*Person{alice, phone} {
+				p.Expect("welcome, phone")
+			}
+		}
+	})
+}
+
 // TestWhoDeclinedIsAskedAgain: also when the conversation is named, not the
 // person.
 func TestWhoDeclinedIsAskedAgain(t *testing.T) {
