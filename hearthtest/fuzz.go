@@ -30,8 +30,9 @@ type Within interface {
 // HEARTH_WORLD_SEED plays one seed again, HEARTH_WORLD_ROUNDS is how long a
 // world lasts, HEARTH_WORLD_TALK how much is said at once, HEARTH_WORLD_FOR for
 // how long new worlds are made, HEARTH_WORLD_MESSAGES until how many messages
-// were sent. The seed decides what happens; the order in which goroutines run it
-// does not decide.
+// were sent, HEARTH_WORLD_WITHOUT which fates nobody meets (their names are in
+// without, commas between them), to learn which of them a fault needs. The seed
+// decides what happens; the order in which goroutines run it does not decide.
 func Fuzz(t *testing.T, within Within) {
 	rounds, talk := int(number(t, "HEARTH_WORLD_ROUNDS", 20)), int(number(t, "HEARTH_WORLD_TALK", 3))
 	var total tally
@@ -51,6 +52,7 @@ func Fuzz(t *testing.T, within Within) {
 			Run(t, func(w *World) {
 				f := newFuzz(w, seed, within)
 				f.chatter = talk
+				f.spared = strings.Split(os.Getenv("HEARTH_WORLD_WITHOUT"), ",")
 				f.play(rounds)
 				if t.Failed() {
 					t.Logf("what happened:\n%s", strings.Join(f.story, "\n"))
@@ -159,6 +161,7 @@ type fuzz struct {
 	rng     *rand.Rand
 	within  Within
 	chatter int
+	spared  []string // fates that nobody meets
 	souls   []*soul
 	revoked []*soul
 	coming  []*soul // devices that were linked in this round

@@ -1,6 +1,7 @@
 package hearthtest
 
 import (
+	"slices"
 	"time"
 
 	"hearth/core/vault/vaulttest"
@@ -16,6 +17,7 @@ func (f *fuzz) happen() {
 	}
 	p := f.souls[f.rng.IntN(len(f.souls))]
 	switch n := f.rng.IntN(100); {
+	case f.without(n):
 	case n < 6:
 		f.tell(p, "", "crashes")
 		p.Crash()
@@ -145,6 +147,22 @@ func (f *fuzz) betray(p *soul) {
 	f.did.EvilMembers++
 	f.did.deed(deed, 1)
 	f.w.Net.Online(p.Name)
+}
+
+// without reports whether what the world chose is a fate that nobody meets in it.
+func (f *fuzz) without(n int) bool {
+	for _, fate := range []struct {
+		name     string
+		from, to int
+	}{
+		{"crash", 0, 6}, {"restart", 6, 10}, {"offline", 10, 22}, {"outage", 22, 25}, {"restore", 25, 34}, {"absence", 34, 35},
+		{"cut", 35, 39}, {"clock", 39, 43}, {"disk", 43, 48}, {"evilserver", 48, 54}, {"evilmember", 54, 57},
+	} {
+		if fate.from <= n && n < fate.to {
+			return slices.Contains(f.spared, fate.name)
+		}
+	}
+	return false
 }
 
 func (f *fuzz) span(most time.Duration) time.Duration {
