@@ -446,3 +446,27 @@ func TestRemovedWhileNobodyIsThere(t *testing.T) {
 		}
 	})
 }
+
+// TestRemovedBeforeAnswering: an invitation was taken back before anybody answered
+// it. Whoever accepts it then is told so, also by those who know it by its handle
+// alone.
+func TestRemovedBeforeAnswering(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob := w.person("alice"), w.person("bob")
+		g, err := alice.c.GroupNew(alice.ctx(), "Sunday", []string{"bob"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bob.request()
+		if _, err := alice.c.GroupRemove(alice.ctx(), g.Room, []string{"bob"}); err != nil {
+			t.Fatal(err)
+		}
+		bob.accept()
+		time.Sleep(2 * time.Hour)
+		rooms, err := bob.c.Rooms(bob.ctx())
+		if err != nil || len(rooms) != 1 || rooms[0].State != RoomRemoved {
+			t.Errorf("bob's rooms: %+v, %v", rooms, err)
+		}
+	})
+}

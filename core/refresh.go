@@ -321,9 +321,10 @@ func refreshPlan(q refreshing) (plan, roster.Statement, error) {
 // verdicts are answered at most once a day to one device.
 const verdictEvery = 24 * time.Hour
 
-// tellVerdict answers a request that cannot be carried out, at a door that this
-// device knows the account by: whoever asks has no say to which server others
-// turn (attacks A59).
+// tellVerdict answers a request that cannot be carried out, at a door on a server
+// where this device knows the account already: whoever asks has no say to which
+// server others turn (attacks A59). The door itself may be new: somebody who was
+// invited and removed before they ever spoke is known by a public door alone.
 func (s *step) tellVerdict(cv *conversation, st roster.Statement, v letter.Verdict) error {
 	if cv.Kind != KindGroup && v.Removed {
 		return nil
@@ -340,16 +341,11 @@ func (s *step) tellVerdict(cv *conversation, st roster.Statement, v letter.Verdi
 	if err != nil {
 		return err
 	}
-	known := false
 	own, err := s.siblingDoors()
 	if err != nil {
 		return err
 	}
-	for _, doors := range [][]address{p.Doors, p.Fellow, own} {
-		for _, d := range doors {
-			known = known || d.ID == at.ID && d.Server == at.Server
-		}
-	}
+	known := slices.ContainsFunc(slices.Concat(p.Doors, p.Fellow, p.Knocks, own), func(d address) bool { return d.Server == at.Server })
 	if !known {
 		return nil
 	}
