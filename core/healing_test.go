@@ -449,24 +449,32 @@ func TestRemovedWhileNobodyIsThere(t *testing.T) {
 
 // TestRemovedBeforeAnswering: an invitation was taken back before anybody answered
 // it. Whoever accepts it then is told so, also by those who know it by its handle
-// alone.
+// alone, and by an owner who has left since.
 func TestRemovedBeforeAnswering(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newWorld(t)
-		alice, bob := w.person("alice"), w.person("bob")
-		g, err := alice.c.GroupNew(alice.ctx(), "Sunday", []string{"bob"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		bob.request()
-		if _, err := alice.c.GroupRemove(alice.ctx(), g.Room, []string{"bob"}); err != nil {
-			t.Fatal(err)
-		}
-		bob.accept()
-		time.Sleep(2 * time.Hour)
-		rooms, err := bob.c.Rooms(bob.ctx())
-		if err != nil || len(rooms) != 1 || rooms[0].State != RoomRemoved {
-			t.Errorf("bob's rooms: %+v, %v", rooms, err)
-		}
-	})
+	for _, leaves := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			w := newWorld(t)
+			alice, bob, carol := w.person("alice"), w.person("bob"), w.person("carol")
+			g, err := alice.c.GroupNew(alice.ctx(), "Sunday", []string{"bob", "carol"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			bob.request()
+			carol.accept()
+			if _, err := alice.c.GroupRemove(alice.ctx(), g.Room, []string{"bob"}); err != nil {
+				t.Fatal(err)
+			}
+			if leaves {
+				if _, err := alice.c.GroupLeave(alice.ctx(), g.Room); err != nil {
+					t.Fatal(err)
+				}
+			}
+			bob.accept()
+			time.Sleep(2 * time.Hour)
+			rooms, err := bob.c.Rooms(bob.ctx())
+			if err != nil || len(rooms) != 1 || rooms[0].State != RoomRemoved {
+				t.Errorf("the owner has left: %v; bob's rooms: %+v, %v", leaves, rooms, err)
+			}
+		})
+	}
 }

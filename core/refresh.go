@@ -81,6 +81,9 @@ func (s *step) hearRejoin(body []byte) error {
 	if err == nil && r != nil && r.State == roomLeft && a.Account == me.ID {
 		return s.tellLeft(me, cv, j)
 	}
+	if err == nil && r != nil && r.State == roomLeft {
+		return s.tellWasOut(r, cv, a, j)
+	}
 	if err != nil || r == nil || r.State != roomOK {
 		return err // out of step ourselves, or gone: others answer
 	}
@@ -133,6 +136,26 @@ func (s *step) needless(cv *conversation, ro *roster.Roster, a roster.Asking, st
 func (s *step) tellLeft(me *account, cv *conversation, j letter.Rejoin) error {
 	chain, err := me.chain()
 	if err != nil {
+		return err
+	}
+	_, st, err := roster.ParseRejoin(j.Request, func(wire.AccountID) (*identity.Chain, bool) { return chain, true })
+	if err != nil {
+		s.c.debug("a request to rejoin was refused", err)
+		return nil
+	}
+	return s.tellVerdict(cv, st, letter.Verdict{Removed: true})
+}
+
+// tellWasOut answers somebody who was out of a group when this device left it: it
+// may know nobody else of those who had the right to say so. If it was invited
+// again since, that invitation counts all the same.
+func (s *step) tellWasOut(r *room, cv *conversation, a roster.Asking, j letter.Rejoin) error {
+	ro, err := s.lastRoster(r.ID)
+	if err != nil || ro == nil || roleOf(ro, a.Account) != 0 {
+		return err
+	}
+	chain, err := s.newestChain(ro, a.Account, j.Chain)
+	if err != nil || chain == nil {
 		return err
 	}
 	_, st, err := roster.ParseRejoin(j.Request, func(wire.AccountID) (*identity.Chain, bool) { return chain, true })
