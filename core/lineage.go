@@ -69,6 +69,9 @@ type ownSuccessor struct {
 	// Handed is when its Welcomes were handed over, Noted when the old room was
 	// told; 0: not yet.
 	Handed, Noted int64
+	// Roster is the successor's as its Welcomes hold it (package roster): what
+	// others judge, whatever we have changed in there since.
+	Roster []byte
 }
 
 // acceptedFounding is a founding that was valid in the log, or, where no log can

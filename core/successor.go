@@ -330,10 +330,30 @@ func (s *step) hearFounding(r *room, cv *conversation, n heard) error {
 		return err
 	}
 	if mine {
+		switch follow, err := s.followable(l, st.Newest, f); {
+		case err != nil:
+			return err
+		case !follow:
+			return s.unfollowed(r, l)
+		}
 		return s.enterOwn(r, cv, l)
 	}
 	s.then(s.c.wakeSuccessors)
 	return s.mayFound(r, l, NoticeOutOfStep, enterWait)
+}
+
+// unfollowed gives up a founding of ours that the log has named, but that nobody
+// follows: what was said there just before it has made it worthless. Like all
+// others this device is left behind then.
+func (s *step) unfollowed(r *room, l *lineage) error {
+	l.Accepted.Void = true
+	if err := s.abandon(r, l); err != nil {
+		return err
+	}
+	if err := s.leftBehind(r); err != nil {
+		return err
+	}
+	return s.mayFound(r, l, NoticeOutOfStep, refreshWait)
 }
 
 // foundings are the times of a conversation's newest foundings, Unix seconds.

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"slices"
 	"time"
 
@@ -265,7 +264,11 @@ func (s *step) foundOn(id wire.RoomID, server string, region wire.Region, got []
 	if err != nil {
 		return err
 	}
-	l.Mine = &ownSuccessor{Room: sg.Room, Founding: sg.Founding, Since: s.c.now().Unix()}
+	welcomed, err := s.roster(sg.Room)
+	if err != nil {
+		return err
+	}
+	l.Mine = &ownSuccessor{Room: sg.Room, Founding: sg.Founding, Since: s.c.now().Unix(), Roster: welcomed.Marshal()}
 	s.putLineage(r, l)
 	return nil
 }
@@ -336,19 +339,29 @@ func (s *step) foundingHolds(r *room, l *lineage) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	next, err := s.roster(l.Mine.Room)
-	if err != nil {
-		return false, err
-	}
 	f, err := roster.ParseFounding(l.Mine.Founding)
 	if err != nil {
 		return false, err
 	}
-	why := errors.Join(st.Judge(f, me.ID, key.ID()), st.Newest.JudgeSuccessor(f, next))
-	if why != nil {
+	if why := st.Judge(f, me.ID, key.ID()); why != nil {
 		s.c.debug("a founding of ours does not hold any more", why)
+		return false, nil
 	}
-	return why == nil, nil
+	return s.followable(l, st.Newest, f)
+}
+
+// followable reports whether those who know a roster follow where a founding of
+// ours leads.
+func (s *step) followable(l *lineage, newest *roster.Roster, f roster.Founding) (bool, error) {
+	next, err := roster.Parse(l.Mine.Roster)
+	if err != nil {
+		return false, err
+	}
+	if why := newest.JudgeSuccessor(f, next); why != nil {
+		s.c.debug("a founding of ours cannot be followed any more", why)
+		return false, nil
+	}
+	return true, nil
 }
 
 // abandon gives a founding of ours up. If a successor is still called for, it is

@@ -428,6 +428,50 @@ func TestTwoFounders(t *testing.T) {
 	})
 }
 
+// TestMovedWhileADeviceIsRevoked: a device is taken out while an admin moves the
+// conversation: the new room is judged by what the old one says, and nobody is
+// left behind in either.
+func TestMovedWhileADeviceIsRevoked(t *testing.T) {
+	for _, after := range []time.Duration{0, 0, 0, 0, 0, 0, time.Second, 2 * time.Second} { // the first ones race
+		hearthtest.Run(t, func(w *hearthtest.World) {
+			away := w.Server("away")
+			bob, carol, phone := w.Person("bob"), w.Person("carol"), w.Stranger("phone")
+			if err := bob.LinkTo(phone); err != nil {
+				t.Fatal(err)
+			}
+			alice, room := kitchen(w, bob, carol)
+			w.Sleep(time.Minute)
+			lost, err := phone.Client.Whoami()
+			if err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error)
+			go func() {
+				w.Sleep(after)
+				_, err := bob.Client.RevokeDevice(bob.Patience(), lost.Device)
+				ended <- err
+			}()
+			if _, err := alice.Client.GroupMove(alice.Patience(), room, away.URL); err != nil {
+				t.Error(err)
+			}
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			w.Sleep(time.Hour)
+			reaches(w, room, "where are we?", carol, alice, bob)
+			reaches(w, room, "here", bob, alice, carol)
+			agreed(w, room, alice, bob, carol)
+			for _, p := range []*hearthtest.Person{alice, bob, carol} {
+				for _, e := range p.Seen() {
+					if e.Code == core.NoticeSuccessorRefused {
+						t.Errorf("%s after %v: %s", p.Name, after, e.Text)
+					}
+				}
+			}
+		})
+	}
+}
+
 // TestClosingRoom: the host closes the room with a week's notice: the clients
 // move it long before.
 func TestClosingRoom(t *testing.T) {
