@@ -180,6 +180,7 @@ func (f *fuzz) add(p *soul, in *place, who *soul) {
 
 func (f *fuzz) remove(p *soul, in *place, who *soul) {
 	f.leaves(in, who.handle)
+	f.locked(func() { in.removing[who.handle] = true })
 	ch, err := p.Client.GroupRemove(p.Patience(), in.id, []string{who.handle})
 	f.tell(p, in.id, "removes %s: %d, skipped %v, %v", who.Name, len(ch.Changed), ch.Skipped, err)
 	if !f.fine(p, "remove", err) || len(ch.Changed) == 0 {
@@ -224,6 +225,11 @@ func (f *fuzz) answer(p *soul, decline bool) {
 		if decline {
 			_, err := p.Client.Decline(p.Patience(), q.ID)
 			f.tell(p, q.Room, "declines: %v", err)
+			f.locked(func() {
+				if in := f.rooms[q.Room]; in != nil {
+					in.declined[p.handle] = true
+				}
+			})
 			f.fine(p, "decline", err)
 			continue
 		}

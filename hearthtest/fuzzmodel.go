@@ -37,6 +37,11 @@ type place struct {
 	// maybe is until when an invitation of a person may still land, for whoever
 	// was ever invited.
 	maybe map[string]time.Time
+	// removing are those whose removal may go on by itself until the next rest.
+	removing map[string]bool
+	// declined are those who declined an invitation: what was said to them before
+	// is said again when they write first, behind what came with a later invitation.
+	declined map[string]bool
 }
 
 // stay is what is known for sure of a device's place in a conversation: between
@@ -68,7 +73,8 @@ func (f *fuzz) locked(do func()) {
 func (f *fuzz) found(room string, direct bool, by *soul, invited ...string) {
 	f.locked(func() {
 		if f.rooms[room] == nil {
-			f.rooms[room] = &place{id: room, direct: direct, stays: map[*soul]*stay{}, maybe: map[string]time.Time{}}
+			f.rooms[room] = &place{id: room, direct: direct, stays: map[*soul]*stay{},
+				maybe: map[string]time.Time{}, removing: map[string]bool{}, declined: map[string]bool{}}
 			f.did.Founded++
 		}
 		for _, handle := range append(invited, by.handle) {
@@ -97,6 +103,9 @@ func (f *fuzz) enters(room string, p *soul) {
 			s := f.rooms[room].stay(p)
 			if s.in.IsZero() || !s.out.IsZero() {
 				*s = stay{in: time.Now()}
+			}
+			if f.rooms[room].removing[p.handle] {
+				s.out = time.Now()
 			}
 		})
 	}
@@ -165,6 +174,7 @@ func (f *fuzz) mayCome(in *place, handle string) {
 // no member list names, and no invitation can bring back, is not.
 func (f *fuzz) settled(views map[*soul][]core.Room) {
 	for _, in := range f.rooms {
+		clear(in.removing)
 		members, seen := map[string]bool{}, false
 		here := map[*soul]bool{}
 		for p, rooms := range views {
