@@ -53,5 +53,8 @@ type Store interface {
 	Uploads(ctx context.Context) (bytes int64, err error)
 }
 
+// ErrLimit is what Append returns, itself, when r yields more than limit.
+var ErrLimit = wire.Errorf(wire.Full, "that is more than may be uploaded").WithNext("upload less, or later")
+
 // MaxUploads bounds the uploads under way at one time.
 const MaxUploads = 4096

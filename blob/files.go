@@ -183,7 +183,7 @@ func (u *upload) fill(ctx context.Context, file *os.File, r io.Reader, limit int
 			n += m
 		}
 		if int64(n) > limit {
-			return wire.Errorf(wire.Full, "that is more than may be uploaded").WithNext("upload less, or later")
+			return ErrLimit
 		}
 		if n > 0 {
 			if _, failed := file.WriteAt((*buf)[:n], u.length.Load()); failed != nil {

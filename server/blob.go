@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"hearth/blob"
 	"hearth/wire"
 )
 
@@ -99,12 +100,21 @@ func (s *Server) putBlob(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return err
 		}
-		limit := min(wire.MaxBlob-q.offset, s.cfg.Limits.BlobBytes-s.blobTotal.Load()-uploading, s.uploaded.left(q.room, s.cfg.Limits.BlobRoomBytes, s.cfg.Now()))
+		house := s.cfg.Limits.BlobBytes - s.blobTotal.Load() - uploading
+		day := s.uploaded.left(q.room, s.cfg.Limits.BlobRoomBytes, s.cfg.Now())
+		limit, full := house, errHouseFull
+		if day < house {
+			limit, full = day, errDayFull
+		}
+		most := wire.MaxBlob - q.offset
+		if most < limit {
+			limit, full = most, errLarge
+		}
 		switch {
-		case r.ContentLength > wire.MaxBlob-q.offset:
-			return errInput("a blob is too large")
+		case r.ContentLength > most:
+			return errLarge
 		case limit < 0 || r.ContentLength > limit:
-			return wire.ErrFull
+			return full
 		}
 		whole := q.upload == nil
 		if whole {
@@ -118,6 +128,8 @@ func (s *Server) putBlob(w http.ResponseWriter, r *http.Request) {
 			s.uploaded.take(q.room, max(0, length-q.offset), s.cfg.Now())
 		}
 		switch {
+		case err == blob.ErrLimit: // itself: errors.Is compares codes
+			return full
 		case err != nil || q.blob == nil:
 			return err
 		case length == 0:
@@ -142,6 +154,15 @@ func (s *Server) putBlob(w http.ResponseWriter, r *http.Request) {
 		return err
 	})
 }
+
+// What is full is said, for what helps differs.
+var (
+	errLarge     = wire.Errorf(wire.BadInput, "a blob is too large")
+	errHouseFull = wire.Errorf(wire.Full, "the house has no room left for this").
+			WithNext("try again in some days, when older things there have ended, or ask whoever keeps the house for more room (hearth serve --blobs)")
+	errDayFull = wire.Errorf(wire.Full, "as much as may be stored in a day was stored already").
+			WithNext("try again tomorrow, or ask whoever keeps the house to allow more (hearth serve --blobs-a-day)")
+)
 
 func dropHash(b []byte) (h wire.SecretHash) {
 	copy(h[:], b)

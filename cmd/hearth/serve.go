@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +29,8 @@ type serveConfig struct {
 	domain       string // --domain, HEARTH_DOMAIN: the name in handles; default the host:port
 	registration string // --registration, HEARTH_REGISTRATION: open, invite or closed
 	keep         string // --keep, HEARTH_KEEP: how long a message is kept for devices that are away
+	blobs        string // --blobs, HEARTH_BLOBS: what all blobs may take on the disk
+	blobsADay    string // --blobs-a-day, HEARTH_BLOBS_A_DAY: what one conversation may upload in a day
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -41,6 +46,8 @@ func (a *app) serveCommand() *cobra.Command {
 	cmd.Flags().StringVar(&c.domain, "domain", env("HEARTH_DOMAIN", ""), "the name of the house, as in bob@example.org (default where it listens)")
 	cmd.Flags().StringVar(&c.registration, "registration", env("HEARTH_REGISTRATION", "open"), "who may make an account: open, invite or closed")
 	cmd.Flags().StringVar(&c.keep, "keep", env("HEARTH_KEEP", "30d"), "how long messages wait for devices that are away, 1h to 30d; what is there already stays as long as it was to")
+	cmd.Flags().StringVar(&c.blobs, "blobs", env("HEARTH_BLOBS", "16GiB"), "how much of the disk sealed files may take, all together: backups, the history that new devices are given, large groups; from 1MiB on")
+	cmd.Flags().StringVar(&c.blobsADay, "blobs-a-day", env("HEARTH_BLOBS_A_DAY", "8GiB"), "how much of that one conversation, or one person's backup, may upload in a day; from 1MiB on")
 	return cmd
 }
 
@@ -70,6 +77,14 @@ func (a *app) serve(ctx context.Context, c serveConfig) error {
 	if err != nil || keep < keepLeast || keep > wire.MaxTTL {
 		return wire.Errorf(wire.BadInput, "messages can't be kept for %q", c.keep).WithNext("choose 1h to 30d, as in --keep 7d")
 	}
+	blobs, err := size("blobs", c.blobs)
+	if err != nil {
+		return err
+	}
+	blobsADay, err := size("blobs-a-day", c.blobsADay)
+	if err != nil {
+		return err
+	}
 	lock, err := lockFolder(c.data)
 	if err != nil {
 		return err
@@ -85,6 +100,7 @@ func (a *app) serve(ctx context.Context, c serveConfig) error {
 		Domain:       firstOf(c.domain, at),
 		Registration: policy,
 		Keep:         keep,
+		Limits:       server.Limits{BlobBytes: blobs, BlobRoomBytes: blobsADay},
 		Log:          slog.New(slog.NewTextHandler(a.err, nil)),
 	})
 	if err != nil {
@@ -120,6 +136,33 @@ func servingWords(w io.Writer, s serving) {
 	who := map[string]string{"open": "anybody", "invite": "whoever you invite (hearth admin invite)", "closed": "nobody"}[s.Registration]
 	facts(w, "name", s.Domain, "data", s.Data, "new accounts", who)
 	fmt.Fprintln(w, "Stop it with Ctrl-C.")
+}
+
+// sizeLeast is the smallest that blobs may be held to: with less, a group of some
+// dozens finds no room for its tree.
+const sizeLeast = 1 << 20
+
+// sizes are the units of a size.
+var sizes = []struct {
+	name  string
+	bytes int64
+}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}}
+
+// size reads a size as people type it: 500MiB, 16GiB.
+func size(flag, text string) (int64, error) {
+	wrong := wire.Errorf(wire.BadInput, "blobs can't be held to %q", text).WithNext("choose a size from 1MiB on, as in --" + flag + " 500MiB or --" + flag + " 16GiB")
+	for _, unit := range sizes {
+		digits, ok := strings.CutSuffix(text, unit.name)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(digits, 10, 32)
+		if err != nil || n > math.MaxInt64/unit.bytes || n*unit.bytes < sizeLeast {
+			return 0, wrong
+		}
+		return n * unit.bytes, nil
+	}
+	return 0, wrong
 }
 
 // hostPort returns where people find what listens: the host as it was named,
