@@ -47,7 +47,7 @@ func (c *Client) Run(ctx context.Context) error {
 	defer stop()
 	defer c.rw.Close()
 	defer c.end(errClosed)
-	in := newLines(c.rw)
+	in := newLines(c.rw, MaxAnswer)
 	for {
 		line, err := in.next()
 		if err != nil {

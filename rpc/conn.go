@@ -74,7 +74,7 @@ func (c *conn) serve(ctx context.Context) error {
 func (c *conn) read(ctx context.Context) error {
 	var requests sync.WaitGroup
 	defer requests.Wait()
-	in := newLines(c.rw)
+	in := newLines(c.rw, MaxLine)
 	for {
 		line, err := in.next()
 		switch {
@@ -242,6 +242,9 @@ func (c *conn) answer(id json.RawMessage, result any, wrong *Error) {
 		raw, err := json.Marshal(result)
 		if err != nil {
 			m.Error = failed(fmt.Errorf("write the result: %w", err))
+		}
+		if len(raw) > maxResult {
+			m.Error, raw = newError(codeFailed, wire.Full, "that is more than one answer may hold", "ask for less of it, as with a limit"), nil
 		}
 		m.Result = raw
 	}

@@ -68,7 +68,7 @@ func TestAConnectionThatBreaksLosesNoEvent(t *testing.T) {
 		served := make(chan error, 1)
 		go func() { served <- s.Serve(t.Context(), far) }()
 		go near.Write([]byte(`{"jsonrpc":"2.0","id":1,"method":"recv","params":{"follow":true}}` + "\n"))
-		if _, err := newLines(near).next(); err != nil {
+		if _, err := newLines(near, MaxLine).next(); err != nil {
 			t.Fatal(err)
 		}
 		near.Close() // the event was pushed, not acknowledged

@@ -25,10 +25,13 @@ type fake struct {
 	offline bool          // CatchUp fails
 	hold    chan struct{} // Send waits for it, if not nil
 
-	events []core.Event // what Receive gives out
-	given  int          // how many were given out for good
-	live   chan core.Event
+	history []core.Event
+	events  []core.Event // what Receive gives out
+	given   int          // how many were given out for good
+	live    chan core.Event
 }
+
+func (f *fake) History(context.Context, string, int) ([]core.Event, error) { return f.history, nil }
 
 func (f *fake) Whoami() (core.Identity, error) {
 	return core.Identity{Account: "acc", Device: "dev", Server: "http://x"}, nil

@@ -7,11 +7,14 @@ import (
 	"io"
 )
 
-// lines reads messages line by line, none longer than MaxLine. Empty lines are
+// lines reads messages line by line, none longer than most. Empty lines are
 // skipped; a last line may lack its newline.
-type lines struct{ r *bufio.Reader }
+type lines struct {
+	r    *bufio.Reader
+	most int
+}
 
-func newLines(r io.Reader) *lines { return &lines{bufio.NewReaderSize(r, 4096)} }
+func newLines(r io.Reader, most int) *lines { return &lines{bufio.NewReaderSize(r, 4096), most} }
 
 // next returns the next line, valid until the following call, or io.EOF. A line
 // that is too long is read past and answered with errLineTooLong; the one after
@@ -21,7 +24,7 @@ func (l *lines) next() ([]byte, error) {
 	tooLong := false
 	for {
 		part, err := l.r.ReadSlice('\n')
-		if len(line)+len(part) > MaxLine+1 {
+		if len(line)+len(part) > l.most+1 {
 			tooLong, line = true, nil
 		} else if !tooLong {
 			line = append(line, part...)

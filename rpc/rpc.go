@@ -76,9 +76,14 @@ var _ Core = (*core.Client)(nil)
 
 // Limits of one connection.
 const (
-	// MaxLine is the longest message in bytes, its newline not counted. A text
-	// of 64 KiB fits however it is escaped.
+	// MaxLine is the longest message that a server reads, in bytes, its newline
+	// not counted. A text of 64 KiB fits however it is escaped.
 	MaxLine = 1 << 20
+	// MaxAnswer is the longest that it writes: a history of some 100,000
+	// messages. Whoever asks for more is told so.
+	MaxAnswer = 64 << 20
+	// maxResult is what of that an answer's result may take; the rest is its id.
+	maxResult = MaxAnswer - MaxLine - 4096
 	// MaxRequests is how many requests may be under way at once.
 	MaxRequests = 64
 )

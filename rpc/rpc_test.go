@@ -290,7 +290,7 @@ func TestAnOwnerThatDiesIsNotSafeToRepeat(t *testing.T) {
 	c := NewClient(near)
 	go c.Run(t.Context())
 	go func() {
-		newLines(far).next()
+		newLines(far, MaxLine).next()
 		far.Close()
 	}()
 	err := c.Call(t.Context(), "send", SendParams{To: "bob", Text: "hi"}, nil)
@@ -360,5 +360,26 @@ func TestDurations(t *testing.T) {
 		if got, err := ParseDuration(s); err == nil {
 			t.Errorf("%q was taken as %v", s, got)
 		}
+	}
+}
+
+func TestALongHistoryIsOneAnswer(t *testing.T) {
+	f := &fake{history: make([]core.Event, 5)}
+	for i := range f.history {
+		f.history[i].Text = strings.Repeat("x", MaxLine)
+	}
+	c := dial(t, NewServer(f))
+	var l List[core.Event]
+	if err := c.Call(t.Context(), "history", HistoryParams{Room: "r"}, &l); err != nil || len(l.Items) != 5 {
+		t.Fatalf("got %d events, %v, want 5", len(l.Items), err)
+	}
+	// More than an answer may hold is refused, and the connection goes on.
+	f.history = slices.Repeat(f.history, 13)
+	err := c.Call(t.Context(), "history", HistoryParams{Room: "r"}, &l)
+	if !errors.Is(err, wire.ErrFull) {
+		t.Errorf("65 MiB: got %v, want full", err)
+	}
+	if err := c.Call(t.Context(), "whoami", None{}, nil); err != nil {
+		t.Errorf("after it: %v", err)
 	}
 }

@@ -82,5 +82,5 @@ func (s *Server) end() {
 	}
 }
 
-// errLineTooLong says that a line passed MaxLine.
+// errLineTooLong says that a line was longer than it may be.
 var errLineTooLong = errors.New("the message is longer than a line may be")
