@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"hearth/content"
@@ -96,6 +97,11 @@ func (c *Client) comeBack(b *comeback) action {
 				return err
 			}
 			ok := again && r != nil && r.State == roomOutOfStep
+			if again && r != nil && r.State == roomOK {
+				if ok, err = s.mayGoTo(r, cv, inv.Room, j.roster.State()); err != nil {
+					return err
+				}
+			}
 			if ok {
 				ok, err = s.mayTakeBack(r, cv, inv, j)
 			}
@@ -234,6 +240,9 @@ func (s *step) takeBack(old *room, cv *conversation, inv *letter.Wrapper, j *joi
 	for _, p := range plans {
 		s.put(planRecord(r.ID, p.N), p)
 	}
+	if err := s.sayElsewhere(h, cv, old, r); err != nil {
+		return err
+	}
 	for _, w := range rows {
 		if _, err := s.enqueue(r, w); err != nil {
 			return err
@@ -301,7 +310,10 @@ func (s *step) hearVerdict(v *letter.Verdict) error {
 		return err
 	}
 	r, cv, err := s.roomAndConv(q.Room)
-	if err != nil || r == nil || r.State != roomOutOfStep {
+	if err != nil || r == nil {
+		return err
+	}
+	if h, err := s.healing(r.ID); err != nil || r.State != roomOutOfStep && (h == nil || !h.stillAsks(r)) {
 		return err
 	}
 	me, err := s.me()
@@ -348,6 +360,9 @@ func (s *step) told(r *room, cv *conversation, ro *roster.Roster, v *letter.Verd
 	h, err := s.healing(r.ID)
 	if err != nil || h == nil || !bytes.Equal(h.Ref, v.Ref) || len(h.Leaves) >= maxTold {
 		return err
+	}
+	if h.Where && ro != nil && slices.ContainsFunc(ro.Leaves(), func(l roster.Leaf) bool { return l.Hash == v.Leaf }) {
+		return nil // here
 	}
 	h.Leaves = append(h.Leaves, v.Leaf)
 	if err := s.ask(h, cv, ro); err != nil {

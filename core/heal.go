@@ -67,6 +67,11 @@ type healing struct {
 	// its twin's, which is reached at Twin.
 	Copy bool
 	Twin []address
+	// Where: this device is in step and asks where the conversation is
+	// (whereabouts.go). After is the number behind which what it said may have
+	// been heard by nobody.
+	Where bool
+	After wire.Number
 }
 
 func healingName(id wire.RoomID) string { return vault.Name("healing", b64(id[:])) }
@@ -99,7 +104,8 @@ func (s *step) healing(id wire.RoomID) (*healing, error) {
 func (s *step) heal(r *room, cv *conversation, code string) error {
 	// With a seat that opens, the room itself is the quickest way to all members.
 	seated := code != NoticeSeatLost && code != NoticeGone && code != NoticeLapsed && r.Seat.ID != (wire.SeatID{})
-	if h, err := s.healing(r.ID); err != nil || h != nil {
+	was, err := s.healing(r.ID)
+	if err != nil || was != nil && !was.Where {
 		return err
 	}
 	me, err := s.me()
@@ -120,6 +126,9 @@ func (s *step) heal(r *room, cv *conversation, code string) error {
 		if l, ok := ro.LeafOf(me.ID, key.ID()); ok {
 			h.Leaves = append(h.Leaves, l.Hash)
 		}
+	}
+	if was != nil {
+		h.Leaves = append(append(h.Leaves, was.Leaves...), was.New)
 	}
 	if !seated && r.ReadAt != 0 {
 		h.Since = r.ReadAt
@@ -314,13 +323,32 @@ func (s *step) nextHealing(id wire.RoomID) (action, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r == nil || r.State != roomOutOfStep {
+	if r == nil || !h.stillAsks(r) {
 		s.del(healingName(id))
 		return nil, nil
+	}
+	if h.Where && !s.c.live(id) {
+		return waitFor(lookAgain), nil // its log may say it
 	}
 	now := s.c.now()
 	if next := min(h.Siblings, h.Members); next > now.Unix() {
 		return func(context.Context) (time.Duration, error) { return time.Unix(next, 0).Sub(now), nil }, nil
+	}
+	if h.Where {
+		me, err := s.me()
+		if err != nil {
+			return nil, err
+		}
+		ro, err := s.lastRoster(id)
+		if err != nil {
+			return nil, err
+		}
+		if over := time.Unix(h.Made, 0).Add(wire.MaxTTL).Sub(now); over <= 0 {
+			s.del(healingName(id)) // no letter waits for an answer any more
+			return nil, nil
+		} else if h.Siblings > now.Unix() && h.everybodyAsked(ro, cv, me.ID) {
+			return waitFor(over), nil
+		}
 	}
 	if h.Gone && !h.Sought {
 		return s.c.seek(id, r.Conv), nil
@@ -359,6 +387,9 @@ func (s *step) askNow(h *healing, r *room, cv *conversation, now time.Time) erro
 	}
 	if h.Members <= now.Unix() {
 		h.Members = now.Add(askAgain).Unix()
+		if h.Where {
+			h.Members = now.Add(whereNext).Unix()
+		}
 		more, err := s.memberDoors(h, cv, ro)
 		if err != nil {
 			return err
@@ -413,7 +444,7 @@ func (s *step) memberDoors(h *healing, cv *conversation, ro *roster.Roster) (doo
 	case ro != nil:
 		for _, i := range ro.Rank() {
 			l, _ := ro.Leaf(i)
-			if l.Account != me.ID && !slices.Contains(who, l.Account) {
+			if l.Account != me.ID && !slices.Contains(who, l.Account) && (!h.Where || counts(ro, cv, l.Account)) {
 				who = append(who, l.Account)
 			}
 		}

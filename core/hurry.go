@@ -35,7 +35,7 @@ func (s *step) askAnew(b *comeback) error {
 		return err
 	}
 	r, cv, err := s.roomAndConv(b.From)
-	if err != nil || r == nil || r.State != roomOutOfStep {
+	if err != nil || r == nil || !h.stillAsks(r) {
 		return err
 	}
 	ro, err := s.lastRoster(r.ID)
@@ -47,6 +47,9 @@ func (s *step) askAnew(b *comeback) error {
 	}
 	h.Siblings = s.c.now().Unix()
 	h.Members = h.Siblings
+	if h.Where {
+		h.Asked = 0
+	}
 	return s.hurried(h)
 }
 

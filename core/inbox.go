@@ -151,10 +151,14 @@ func (l *roomLog) hole(ctx context.Context, h *wire.Hole) error {
 		if err != nil || r == nil {
 			return err
 		}
+		read := r.Read
 		r.Read = h.To
 		err = s.holed(r, cv, h)
 		if err == nil {
 			err = s.missedInHole(r, cv)
+		}
+		if err == nil {
+			err = s.foundingMissed(r, cv, read)
 		}
 		s.putRoom(r)
 		return err

@@ -10,7 +10,21 @@ import (
 // founding's base, or had queued: the same messages under the same ids, so that
 // whoever has them drops the second copy. Changes that were waiting go along.
 func (s *step) sayAgain(cv *conversation, r *room, l *lineage, next *room) error {
-	after := s.lastHeard(r, l)
+	if err := s.repeat(cv, r, next, s.lastHeard(r, l), true); err != nil {
+		return err
+	}
+	if err := s.planAgain(r, next); err != nil {
+		return err
+	}
+	if !r.Leaving {
+		return nil
+	}
+	return s.leaveAgain(next)
+}
+
+// repeat says in a room what this device said in another behind a number of its log
+// and, if queued, what was not sent there yet.
+func (s *step) repeat(cv *conversation, r, next *room, after wire.Number, queued bool) error {
 	type line struct {
 		n uint64
 		h *happening
@@ -21,7 +35,7 @@ func (s *step) sayAgain(cv *conversation, r *room, l *lineage, next *room) error
 		if err := decodeRecord(b, h); err != nil {
 			return false, err
 		}
-		if h.said() && !h.Deleted && h.Own && h.Room == r.ID && (h.Number == 0 || h.Number > after) {
+		if h.said() && !h.Deleted && h.Own && h.Room == r.ID && (h.Number == 0 && queued || h.Number > after) {
 			n, err := s.lineOf(cv.ID, h.ID)
 			if err != nil {
 				return false, err
@@ -40,13 +54,7 @@ func (s *step) sayAgain(cv *conversation, r *room, l *lineage, next *room) error
 		a.h.Room, a.h.Number = next.ID, 0
 		s.putUntil(lineName(cv.ID, a.n), a.h, a.h.Until)
 	}
-	if err := s.planAgain(r, next); err != nil {
-		return err
-	}
-	if !r.Leaving {
-		return nil
-	}
-	return s.leaveAgain(next)
+	return nil
 }
 
 // leaveAgain says in a room that this account leaves, as it was about to in

@@ -397,6 +397,54 @@ func TestMembersFound(t *testing.T) {
 	})
 }
 
+// TestMovedWhileAway: a conversation moves while somebody is away for longer than
+// its old log keeps that. Whoever comes back asks, is let in, and what was said to
+// nobody meanwhile is said again.
+func TestMovedWhileAway(t *testing.T) {
+	for _, owner := range []string{"there", "away as well"} {
+		t.Run("the owner is "+owner, func(t *testing.T) {
+			hearthtest.Run(t, func(w *hearthtest.World) {
+				away := w.Server("away")
+				bob, carol := w.Person("bob"), w.Person("carol")
+				alice, room := kitchen(w, bob, carol)
+				w.Sleep(20 * time.Minute)
+				w.Net.Offline("carol")
+				if _, err := alice.Client.GroupMove(alice.Patience(), room, away.URL); err != nil {
+					t.Fatal(err)
+				}
+				reaches(w, room, "over here", alice, bob)
+				w.Sleep(40 * 24 * time.Hour)
+				if owner != "there" {
+					w.Net.Offline("alice")
+				}
+				w.Net.Online("carol")
+				carol.TrySend(room, "is anybody here?")
+				w.Sleep(26 * time.Hour)
+				w.Net.Online("alice")
+				alice.Expect("is anybody here?")
+				bob.Expect("is anybody here?")
+				reaches(w, room, "here we are", alice, bob, carol)
+				reaches(w, room, "so you are", carol, alice, bob)
+				told(w, carol, core.NoticeRejoined)
+				agreed(w, room, alice, bob, carol)
+				if owner != "there" {
+					return
+				}
+				// Whoever asks in a conversation that stayed where it was changes nothing.
+				w.Net.Offline("carol")
+				bob.Send(room, "for nobody")
+				w.Sleep(40 * 24 * time.Hour)
+				w.Net.Online("carol")
+				w.Sleep(6 * time.Hour)
+				reaches(w, room, "still here", bob, alice, carol)
+				told(w, bob, core.NoticeMoved, core.NoticeRefreshed) // once
+				told(w, carol, core.NoticeRejoined)
+				agreed(w, room, alice, bob, carol)
+			})
+		})
+	}
+}
+
 // TestTwoFounders: the owner and an admin move the group at once, to two
 // servers. The log's first founding wins for everybody.
 func TestTwoFounders(t *testing.T) {
