@@ -69,6 +69,16 @@ func (s *step) carryOut(rq *request, accept bool) error {
 	return nil
 }
 
+// shareDecision tells the siblings what needed no question here: they may not know
+// why, or not yet.
+func (s *step) shareDecision(rq *request, accept bool) error {
+	d := rq.decision(accept)
+	if done, err := s.has(d.name()); err != nil || done {
+		return err
+	}
+	return s.share(item(syncDecision, d))
+}
+
 // alreadyDecided reports what a sibling answered to an invitation that arrives
 // only now.
 func (s *step) alreadyDecided(rq *request) (accept, ok bool, err error) {
@@ -102,10 +112,7 @@ func (c *Client) ask(ctx context.Context, id []byte, accept bool) (asked, accept
 		}
 		asked = true
 		d = rq.decision(accept)
-		if done, err := s.has(d.name()); err != nil || done {
-			return err
-		}
-		return s.share(item(syncDecision, d))
+		return s.shareDecision(rq, accept)
 	})
 	if err != nil || !asked {
 		return asked, false, err

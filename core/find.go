@@ -175,6 +175,7 @@ func (c *Client) lookUp(ctx context.Context, server, domain string, get wire.Acc
 		p.Handle, p.Knocks = handle, knocks
 		s.putPerson(p)
 		s.put(handleName(handle), p.Account)
+		p.shown = true
 		return nil
 	})
 	return p, err

@@ -105,12 +105,25 @@ type linkUse struct {
 	at []address
 }
 
-// claim takes a KeyPackage for each device of a person that can be reached.
+// claim takes a KeyPackage for each device of a person that can be reached. The
+// person's directory is asked first where that is by now, unless it has just said
+// so: devices come and go, and an invitation to one that is gone is never seen.
 func (c *Client) claim(ctx context.Context, p *person, link *linkUse) ([]invitee, error) {
-	doors := distinct(slices.Concat(p.Doors, p.Fellow, p.Knocks))
 	if link != nil {
-		doors = link.at
+		return c.claimFrom(ctx, p, link.at, true)
 	}
+	if !p.shown {
+		p = c.seekPerson(ctx, p)
+	}
+	return c.claimFrom(ctx, p, p.ways(), false)
+}
+
+// ways lists the doors that lead to a person.
+func (p *person) ways() []address {
+	return distinct(slices.Concat(p.Doors, p.Fellow, p.Knocks))
+}
+
+func (c *Client) claimFrom(ctx context.Context, p *person, doors []address, link bool) ([]invitee, error) {
 	if len(doors) == 0 {
 		return nil, wire.Errorf(wire.NotFound, "it is not known where to reach that person").
 			WithNext("ask the person for a link")
@@ -135,7 +148,7 @@ func (c *Client) claim(ctx context.Context, p *person, link *linkUse) ([]invitee
 		if chain, err := identity.VerifyFor(p.Account, inv.Chain); err == nil {
 			all = liveDevices(chain)
 		}
-		if link != nil {
+		if link {
 			inv.Link = at.Key
 		}
 		out = append(out, inv)
@@ -203,6 +216,9 @@ func (c *Client) claimAt(ctx context.Context, p *person, at address) (inv invite
 		}
 	}
 	kp, err := checkPackage(b, chain, c.now())
+	if errors.Is(err, identity.ErrRevoked) {
+		return inv, device, errNobody // the door is still there, its device is gone
+	}
 	if err != nil {
 		return inv, device, errBadPackage
 	}

@@ -462,7 +462,7 @@ func (s *step) memberDoors(h *healing, cv *conversation, ro *roster.Roster) (doo
 		}
 		h.Asked++
 		if h.Gone {
-			doors = append(doors, distinct(slices.Concat(p.Doors, p.Fellow, p.Knocks))...)
+			doors = append(doors, p.ways()...)
 			continue
 		}
 		doors = append(doors, p.reachedAt()...)

@@ -427,7 +427,7 @@ func (s *step) crossed(cv *conversation) error {
 		}
 		st, err := roster.ParseState(rq.Wrapper.State)
 		if err == nil && convID(st.ID) == cv.ID && rq.Wrapper.Room != cv.Room && !rq.Decided && !rq.Beaten && !rq.over(s.c.now()) {
-			return true, s.carryOut(rq, true)
+			return true, errors.Join(s.carryOut(rq, true), s.shareDecision(rq, true))
 		}
 		return true, nil
 	})

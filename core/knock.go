@@ -362,10 +362,7 @@ func (s *step) invited(d *door, k knock, id []byte) error {
 		return err
 	}
 	if wanted {
-		rq.Decided = true
-		s.putRequest(&rq)
-		s.then(func() { s.c.wakeRequests() })
-		return nil
+		return errors.Join(s.carryOut(&rq, true), s.shareDecision(&rq, true))
 	}
 	s.putRequest(&rq)
 	if accept, done, err := s.alreadyDecided(&rq); err != nil || done {

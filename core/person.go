@@ -31,6 +31,9 @@ type person struct {
 	Blocked bool
 	// Decided is when this account last changed one of these, Unix milliseconds.
 	Decided int64
+
+	// shown says that a directory has just answered for the person. It is not kept.
+	shown bool
 }
 
 // address is a door of somebody else, and what opens it.

@@ -195,3 +195,29 @@ func TestNobodyAnsweredWhenADeviceWasLinked(t *testing.T) {
 		}
 	})
 }
+
+// TestWhoDidNotAnswerHasAnotherDevice: the only device that was ever invited is
+// revoked before it answered, and the person still gets what is said next.
+func TestWhoDidNotAnswerHasAnotherDevice(t *testing.T) {
+	Run(t, func(w *World) {
+		alice, bob, phone := w.Person("alice"), w.Person("bob"), w.Stranger("phone")
+		room := alice.Send("bob", "hello").Room
+		if err := bob.LinkTo(phone); err != nil {
+			t.Fatal(err)
+		}
+		w.Sleep(time.Hour)
+		me, err := bob.Client.Whoami()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := phone.Client.RevokeDevice(phone.Patience(), me.Device); err != nil {
+			t.Fatal(err)
+		}
+		w.Sleep(40 * 24 * time.Hour) // the invitation is over
+		alice.Send(room, "are you there?")
+		if got := phone.Accept(); got != room {
+			t.Errorf("another conversation: %s", got)
+		}
+		phone.Expect("are you there?")
+	})
+}

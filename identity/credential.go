@@ -41,6 +41,9 @@ func (c *Chain) CredentialOf(id DeviceID) Credential {
 	return Credential{Account: c.Account(), Device: id, Position: c.Position()}
 }
 
+// ErrRevoked says that a credential is of a device that its chain has revoked.
+var ErrRevoked = fmt.Errorf("%w: a credential of a revoked device", ErrInvalid)
+
 // Proves checks that a leaf with this credential and signature key is a device
 // of the chain, live at its head, and that the credential's position lies
 // between the device's entry and the head. Entries of the chain that was voided
@@ -55,7 +58,7 @@ func (c *Chain) Proves(cred Credential, signatureKey []byte) error {
 	case string(signatureKey) != string(d.Key[:]):
 		return fmt.Errorf("%w: a leaf whose key is not its device's", ErrInvalid)
 	case !d.Live:
-		return fmt.Errorf("%w: a credential of a revoked device", ErrInvalid)
+		return ErrRevoked
 	case cred.Position.Compare(d.Added) < 0:
 		return fmt.Errorf("%w: a credential from before its device was added", ErrInvalid)
 	case cred.Position.Compare(c.Position()) > 0:
