@@ -192,7 +192,7 @@ func (s *step) arrived1(me *account, a *arrival, e archive.Entry) error {
 		var v setting
 		if wire.Decode(e.Value, &v) == nil {
 			v.Until = e.Until
-			return s.arrivedSetting(v)
+			return s.heardSetting(v)
 		}
 	case entryConversation:
 		var cv handedConv
@@ -217,12 +217,9 @@ func (s *step) arrivedPerson(me *account, q handedPerson) error {
 	if err != nil {
 		return err
 	}
-	if newly := q.Person.Blocked && !p.Blocked; q.Person.At > p.Decided {
-		p.Contact, p.Verified, p.Blocked, p.Decided = q.Person.Contact, q.Person.Verified, q.Person.Blocked, q.Person.At
-		if newly {
-			if err := s.rotateSoon(); err != nil {
-				return err
-			}
+	if p.decide(&q.Person) {
+		if err := s.rotateSoon(); err != nil {
+			return err
 		}
 	}
 	p.Doors, p.Fellow = mergeDoors(q.Person.Doors, p.Doors), mergeDoors(q.Fellow, p.Fellow)

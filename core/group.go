@@ -23,7 +23,15 @@ func (c *Client) GroupNew(ctx context.Context, name string, who []string) (Group
 		return Group{}, err
 	}
 	id := roster.NewGroupID()
-	st := roster.NewGroup(id, name, chain, retention)
+	var prefs preferences
+	err = c.look(ctx, func(s *step) error {
+		prefs, err = s.preferences()
+		return err
+	})
+	if err != nil {
+		return Group{}, err
+	}
+	st := roster.NewGroup(id, name, chain, prefs.Retention)
 	if _, err := roster.ParseState(st.Encode()); err != nil {
 		return Group{}, wire.Errorf(wire.BadInput, "a group's name has 1 to %d bytes and no control characters", roster.MaxName)
 	}

@@ -270,6 +270,14 @@ func (s *step) takeEntry(m *backup.Manifest, g backup.Segment, e archive.Entry) 
 			return 0, nil, err
 		}
 		s.put(handleName(h.Handle), h.Account)
+	case savedSetting:
+		var v setting
+		if err := read(&v); err != nil {
+			return 0, nil, err
+		}
+		if err := s.heardSetting(v); err != nil {
+			return 0, nil, err
+		}
 	case savedConv:
 		cv := new(conversation)
 		if err := read(cv); err != nil {

@@ -63,6 +63,7 @@ const (
 	savedConv    = "conversation"
 	savedRoom    = "room"
 	savedLine    = "line"
+	savedSetting = "setting"
 )
 
 type accountEntry struct {
@@ -549,6 +550,19 @@ func (s *step) writeState(me *account, add func(archive.Entry) error) error {
 			err = put(savedHandle, handleEntry{Handle: p.Handle, Account: pinned})
 		}
 		return true, err
+	})
+	if err != nil {
+		return err
+	}
+	err = s.scan("shared", func(_ string, b []byte) (bool, error) {
+		v := new(setting)
+		if err := decodeRecord(b, v); err != nil {
+			return false, err
+		}
+		if v.Until != 0 || len(v.Value) == 0 {
+			return true, nil // what ends is for the devices that there are
+		}
+		return true, put(savedSetting, v)
 	})
 	if err != nil {
 		return err

@@ -11,7 +11,8 @@ import (
 	"hearth/wire"
 )
 
-// retention is the timer of a new conversation: 30 days (design §5).
+// retention is the timer of a new conversation whose founder has not set another:
+// 30 days (design §5).
 const retention = 30 * 24 * 3600
 
 // Send queues a message and waits until it is sent; when ctx ends first, the
@@ -313,9 +314,13 @@ func (c *Client) direct(ctx context.Context, p *person, first []byte, link *link
 			return err
 		}
 		s.putPerson(known)
+		prefs, err := s.preferences()
+		if err != nil {
+			return err
+		}
 		err = s.found(foundation{
 			me: me, conv: id, kind: KindDirect, peer: p.Account, region: region,
-			state: roster.NewDirect(chain, theirs, retention), chains: [][][]byte{chain.Entries(), theirs.Entries()},
+			state: roster.NewDirect(chain, theirs, prefs.Retention), chains: [][][]byte{chain.Entries(), theirs.Entries()},
 			plan: plan{Add: invitees},
 		})
 		if err != nil || before == (wire.RoomID{}) {

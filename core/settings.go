@@ -2,55 +2,97 @@ package core
 
 import (
 	"context"
-
-	"hearth/core/vault"
 )
 
-// preferences are what the person has set for this home.
+// What a person has set for the account: shared values, so that it holds on all
+// of its devices.
+const (
+	receiptsSetting  = "receipts"  // on or off
+	retentionSetting = "retention" // a timer, as people type it
+)
+
+const settingOn, settingOff = "on", "off"
+
+// preferences are what the person has set.
 type preferences struct {
-	_ struct{} `cbor:",toarray"`
 	// NoReceipts: no receipts are sent, and none are heard. Both, because people
 	// expect that who does not say what they have read is not told what others
 	// have.
 	NoReceipts bool
+	// Retention is the timer of the conversations that this account begins,
+	// seconds; 0: they are kept.
+	Retention uint32
 }
 
-var preferencesName = vault.Name("settings")
-
-func (s *step) preferences() (p preferences, err error) {
-	_, err = s.get(preferencesName, &p)
-	return p, err
+func (s *step) preferences() (preferences, error) {
+	p := preferences{Retention: retention}
+	receipts, err := s.setting(receiptsSetting)
+	if err != nil {
+		return p, err
+	}
+	p.NoReceipts = string(receipts) == settingOff
+	if receipts == nil {
+		// What the account wants is told with the history; until then a device
+		// that was linked gives away nothing.
+		if p.NoReceipts, err = s.halfLinked(); err != nil {
+			return p, err
+		}
+	}
+	timer, err := s.setting(retentionSetting)
+	if err != nil || timer == nil {
+		return p, err
+	}
+	if seconds, err := parseRetention(string(timer)); err == nil {
+		p.Retention = seconds
+	}
+	return p, nil
 }
 
-// HomeSettings answers Configure.
-type HomeSettings struct {
+// AccountSettings answers Configure.
+type AccountSettings struct {
 	Receipts bool `json:"receipts"`
+	// Retention is the timer of the conversations that this account begins.
+	Retention string `json:"retention"`
 }
 
 // SettingsChange says what Configure changes; nil fields stay.
 type SettingsChange struct {
-	Receipts *bool
+	Receipts  *bool
+	Retention *string // as typed: 1d, 7d, 30d, 1y, keep
 }
 
-// Configure changes the home's settings, and returns them all.
-func (c *Client) Configure(ctx context.Context, ch SettingsChange) (out HomeSettings, err error) {
+// Configure changes what is set for the account, on all of its devices, and
+// returns all of it.
+func (c *Client) Configure(ctx context.Context, ch SettingsChange) (out AccountSettings, err error) {
+	var timer string
+	if ch.Retention != nil {
+		seconds, err := parseRetention(*ch.Retention)
+		if err != nil {
+			return out, err
+		}
+		timer = showRetention(seconds)
+	}
 	err = c.step(ctx, func(s *step) error {
 		if _, err := s.me(); err != nil {
 			return err
 		}
-		p, err := s.preferences()
-		if err != nil {
-			return err
-		}
-		if ch.Receipts != nil && *ch.Receipts == p.NoReceipts {
-			p.NoReceipts = !*ch.Receipts
-			s.put(preferencesName, p)
-			if err := s.forgetAllOwing(); err != nil {
+		if ch.Receipts != nil {
+			value := settingOff
+			if *ch.Receipts {
+				value = settingOn
+			}
+			if err := s.shareSetting(receiptsSetting, []byte(value), 0); err != nil {
 				return err
 			}
 		}
-		out.Receipts = !p.NoReceipts
-		return nil
+		if ch.Retention != nil {
+			if err := s.shareSetting(retentionSetting, []byte(timer), 0); err != nil {
+				return err
+			}
+		}
+		p, err := s.preferences()
+		out.Receipts, out.Retention = !p.NoReceipts, showRetention(p.Retention)
+		return err
 	})
 	return out, err
 }

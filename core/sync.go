@@ -1,6 +1,8 @@
 package core
 
 import (
+	"cmp"
+
 	"hearth/content"
 	"hearth/core/letter"
 	"hearth/core/roster"
@@ -11,8 +13,9 @@ import (
 // What an account's devices keep equal goes through the self room as ordinary
 // posts of content.KindSync, from own leaves only (attacks A10, A11): nothing
 // here causes a fetch. Every device applies what it reads in the order of the
-// log, its own posts too when they come back, so that all end up with what the
-// log says last; where the first answer counts, they end up with the first.
+// log, its own posts too when they come back: where the first answer counts, all
+// end up with the first. Where the last counts, it is the one that was decided
+// last (docs/decisions/0034-the-newest-counts.md).
 
 // syncVersion is the version of syncBody; items of a kind that isn't known are
 // passed over.
@@ -39,7 +42,7 @@ const (
 	syncPerson   syncKind = 2 // syncedPerson
 	syncDecision syncKind = 3 // decision: the first one counts
 	syncRead     syncKind = 4 // readMark
-	syncSetting  syncKind = 5 // setting: a name and a value, the last one counts
+	syncSetting  syncKind = 5 // setting: a name and a value, the newest counts
 	syncArchive  syncKind = 6 // handed: an archive for one device
 	syncAsk      syncKind = 7 // askHistory: what a device has missed
 )
@@ -150,7 +153,7 @@ func (s *step) applySync(me *account, from identity.DeviceID, body syncBody) err
 		case syncSetting:
 			var v setting
 			wire.Decode(it.Body, &v)
-			s.putSetting(v)
+			err = s.heardSetting(v)
 		case syncArchive:
 			var h handed
 			wire.Decode(it.Body, &h)
@@ -218,9 +221,35 @@ type syncedPerson struct {
 	Contact  bool
 	Verified bool
 	Blocked  bool
-	// At is when the account last decided so, Unix milliseconds: to a device
-	// that was away the newest decision counts.
+	// At is when the account last decided so, Unix milliseconds: the newest
+	// decision counts.
 	At int64
+}
+
+// later reports whether a decision takes the place of what is known. Of two in
+// the same millisecond all devices choose the same, a block first.
+func (q *syncedPerson) later(p *person) bool {
+	rank := func(contact, verified, blocked bool) (n int) {
+		for _, yes := range []bool{blocked, verified, contact} {
+			n *= 2
+			if yes {
+				n++
+			}
+		}
+		return n
+	}
+	return cmp.Or(cmp.Compare(q.At, p.Decided), cmp.Compare(rank(q.Contact, q.Verified, q.Blocked), rank(p.Contact, p.Verified, p.Blocked))) > 0
+}
+
+// decide takes a decision over, unless a newer one is known. It reports whether
+// the person is blocked by it and was not before.
+func (p *person) decide(q *syncedPerson) (newly bool) {
+	if !q.later(p) {
+		return false
+	}
+	newly = q.Blocked && !p.Blocked
+	p.Contact, p.Verified, p.Blocked, p.Decided = q.Contact, q.Verified, q.Blocked, q.At
+	return newly
 }
 
 func (p *person) synced() syncedPerson {
@@ -252,8 +281,7 @@ func (s *step) syncedPerson(me *account, q syncedPerson) error {
 	if err != nil {
 		return err
 	}
-	newly := q.Blocked && !p.Blocked
-	p.Contact, p.Verified, p.Blocked, p.Decided = q.Contact, q.Verified, q.Blocked, q.At
+	newly := p.decide(&q)
 	p.Doors = mergeDoors(p.Doors, q.Doors)
 	s.putPerson(p)
 	if err := s.learnName(q.Account, q.Handle); err != nil {

@@ -27,7 +27,7 @@ var methods = map[string]call{
 	"invite.revoke": acting(inviteRevoke),
 	"contact.add":   acting(contactAdd),
 	"safety":        method(safety),
-	"settings":      method(settings),
+	"settings":      acting(settings),
 
 	"send":     settled(send),
 	"edit":     acting(edit),

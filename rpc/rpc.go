@@ -27,7 +27,7 @@ type Core interface {
 	Revoke(ctx context.Context, link string) (core.Invitation, error)
 	AddContact(ctx context.Context, link string) (core.Contact, error)
 	Safety(ctx context.Context, who string) (core.Safety, error)
-	Configure(ctx context.Context, ch core.SettingsChange) (core.HomeSettings, error)
+	Configure(ctx context.Context, ch core.SettingsChange) (core.AccountSettings, error)
 	Send(ctx context.Context, o core.SendOptions) (core.Sent, error)
 	Amend(ctx context.Context, o core.AmendOptions) (core.Sent, error)
 	CatchUp(ctx context.Context) error

@@ -11,8 +11,11 @@ type SettingsParams struct {
 	// Receipts tells others what has come and what was read, and shows what they
 	// tell.
 	Receipts *bool `json:"receipts,omitempty"`
+	// Retention is the timer of the conversations that this account begins: 1d, 7d,
+	// 30d, 1y or keep.
+	Retention *string `json:"retention,omitempty"`
 }
 
-func settings(ctx context.Context, c Core, p SettingsParams) (core.HomeSettings, error) {
-	return c.Configure(ctx, core.SettingsChange{Receipts: p.Receipts})
+func settings(ctx context.Context, c Core, p SettingsParams) (core.AccountSettings, error) {
+	return c.Configure(ctx, core.SettingsChange{Receipts: p.Receipts, Retention: p.Retention})
 }

@@ -90,8 +90,8 @@ func (h *fakeHome) Safety(context.Context, string) (core.Safety, error) {
 	return core.Safety{Safety: strings.Repeat("0123456789", 6), Account: "acc", Handle: h.handle()}, h.fails
 }
 
-func (h *fakeHome) Configure(_ context.Context, ch core.SettingsChange) (core.HomeSettings, error) {
-	return core.HomeSettings{Receipts: ch.Receipts == nil || *ch.Receipts}, h.fails
+func (h *fakeHome) Configure(_ context.Context, ch core.SettingsChange) (core.AccountSettings, error) {
+	return core.AccountSettings{Receipts: ch.Receipts == nil || *ch.Receipts, Retention: "30d"}, h.fails
 }
 
 func (h *fakeHome) Search(context.Context, core.SearchOptions) ([]core.Event, error) { return nil, nil }

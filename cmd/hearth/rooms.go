@@ -51,11 +51,7 @@ func roomWords(w io.Writer, r core.Room, me string) {
 		core.RoomLeft:      "you left",
 		core.RoomRemoved:   "you were taken out",
 	}[r.State]
-	ends := "messages end after " + r.Retention
-	if r.Retention == "keep" {
-		ends = "messages are kept"
-	}
-	facts(w, "room", r.Room, "with", members, "you are", r.Role, "time", ends, "unread", unread, "state", state)
+	facts(w, "room", r.Room, "with", members, "you are", r.Role, "time", endWords(r.Retention), "unread", unread, "state", state)
 }
 
 // memberWords lists the people beside me by their names.
@@ -72,4 +68,12 @@ func memberWords(list []core.Member, me string) string {
 		names = append(names, name)
 	}
 	return strings.Join(names, ", ")
+}
+
+// endWords says what a timer means.
+func endWords(retention string) string {
+	if retention == "keep" {
+		return "messages are kept"
+	}
+	return "messages end after " + retention
 }
