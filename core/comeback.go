@@ -254,6 +254,11 @@ func (s *step) takeBack(old *room, cv *conversation, inv *letter.Wrapper, j *joi
 		}
 	}
 	s.putRoom(r)
+	if cv.Kind == KindSelf {
+		if err := s.shareDevice(); err != nil {
+			return err
+		}
+	}
 	return s.tellBack(h, cv, before, inv, j.roster)
 }
 

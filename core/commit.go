@@ -468,14 +468,7 @@ func (s *step) enter(r *room, cv *conversation, g *mls.Group, staged *mls.Staged
 	if len(ch.Added) > 0 && next.State().Kind == roster.Self {
 		// Whoever comes is told of each device that is there, and asked for what
 		// is missing on them.
-		if err := s.shareDevice(); err != nil {
-			return err
-		}
-		me, err := s.me()
-		if err != nil {
-			return err
-		}
-		if err := s.askMissed(me); err != nil {
+		if err := s.inSelfRoom(); err != nil {
 			return err
 		}
 	}

@@ -363,8 +363,12 @@ func (s *step) hearTwin(cv *conversation, a roster.Asking, chain *identity.Chain
 	if err != nil {
 		return err
 	}
-	if _, there := known.Device(a.Device); there || !chain.Extends(known) {
+	in, ok := chain.Device(a.Device)
+	if _, there := known.Device(a.Device); there || !ok || !chain.Extends(known) {
 		return nil
+	}
+	if in.Added.Recovery > known.Position().Recovery {
+		return s.learnOwnChain(chain) // no copy: the recovery key's words let it in
 	}
 	me.Chain = chain.Entries()
 	s.put(accountName, me)

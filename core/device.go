@@ -125,7 +125,7 @@ func (s *step) learnOwnChain(c *identity.Chain) error {
 	}
 	s.dead(c)
 	s.then(func() { s.c.wakeAllDevices() })
-	return nil
+	return s.keepSelf()
 }
 
 // deviceGone says that a device was removed, and tells it so at its door: its

@@ -59,8 +59,8 @@ type handed struct {
 	Chunks []wire.BlobID // at the self room's server
 	// More: conversations are missing in it, and follow.
 	More bool
-	// Answer: it is one to a device that has asked for what it missed; in the
-	// conversations Of nothing of that is missing here.
+	// Answer: it is one to a device that has asked for what it missed there. In
+	// the conversations Of nothing of what it may have missed is missing here.
 	Answer bool
 	Of     []convID
 }
@@ -233,7 +233,7 @@ func (c *Client) handHistory(ctx context.Context, h *handover, todo []convID, mo
 		}
 		if part, err := s.halfLinked(); err != nil {
 			return err
-		} else if out.Answer && !part {
+		} else if !part {
 			for _, id := range todo {
 				cv, err := s.conv(id)
 				if err != nil {

@@ -112,6 +112,19 @@ func (s *step) heal(r *room, cv *conversation, code string) error {
 	if err != nil {
 		return err
 	}
+	if cv.Kind == KindSelf {
+		others, err := s.siblings(me)
+		if err != nil {
+			return err
+		}
+		if len(others) == 0 { // nobody is there who could put it back
+			if err := s.foundSelf(false); err != nil {
+				return err
+			}
+			r.State = roomBeaten
+			return nil
+		}
+	}
 	key, err := me.key()
 	if err != nil {
 		return err

@@ -181,7 +181,7 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 	}
 	s.putRoom(r)
 	if st.Kind == roster.Self {
-		if err := s.shareDevice(); err != nil {
+		if err := s.inSelfRoom(); err != nil {
 			return err
 		}
 	}

@@ -325,7 +325,7 @@ func (c *Client) link(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := s.foundSelf(); err != nil {
+		if err := s.foundSelf(true); err != nil {
 			return err
 		}
 		if before == nil { // else learnOwnChain has said so

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -178,6 +179,10 @@ func (s *step) missedInHole(r *room, cv *conversation) error {
 	return s.backAgain(cv, n)
 }
 
+// askAllName says that a restored device has not asked yet for what its siblings
+// have and its backup has not.
+const askAllName = "askall"
+
 // askMissed asks the siblings for everything that is missing here. What has gone
 // from everybody's history meanwhile is not asked for.
 func (s *step) askMissed(me *account) error {
@@ -188,6 +193,10 @@ func (s *step) askMissed(me *account) error {
 	ro, err := s.roster(self.ID)
 	if err != nil || len(ro.LeavesOf(me.ID)) < 2 {
 		return err // asked when a sibling comes
+	}
+	if all, err := s.has(askAllName); err != nil || all {
+		s.del(askAllName)
+		return errors.Join(err, s.askForHistory())
 	}
 	var ask []missed
 	var gone []*conversation
@@ -339,7 +348,13 @@ func (s *step) oweHistory(to identity.DeviceID, what []missed, wait time.Duratio
 	case len(what) == 0:
 		h.Only = nil
 	case known && len(h.Only) == 0:
-		return nil // it is handed everything
+		// It is handed everything; these, which it missed until now, once more.
+		h.Done = slices.DeleteFunc(h.Done, func(id convID) bool {
+			return slices.ContainsFunc(what, func(m missed) bool { return m.Conv == id })
+		})
+		s.put(handoverName(to), h)
+		s.then(func() { s.c.wakeHandover() })
+		return nil
 	default:
 		for _, m := range what {
 			h.Only = slices.DeleteFunc(h.Only, func(o missed) bool { return o.Conv == m.Conv })
@@ -357,8 +372,14 @@ func (s *step) oweHistory(to identity.DeviceID, what []missed, wait time.Duratio
 func (s *step) historyAnswered(h handed) error {
 	var owed handover
 	ok, err := s.get(handoverName(h.For), &owed)
-	if err != nil || !ok || len(owed.Only) == 0 || len(h.Of) == 0 {
+	if err != nil || !ok || len(h.Of) == 0 {
 		return err
+	}
+	if len(owed.Only) == 0 {
+		if owed.After != 0 && !h.Answer && !h.More { // it was asked for, and is all
+			s.del(handoverName(h.For))
+		}
+		return nil
 	}
 	owed.Only = slices.DeleteFunc(owed.Only, func(m missed) bool { return slices.Contains(h.Of, m.Conv) })
 	if len(owed.Only) == 0 {

@@ -283,7 +283,6 @@ func (s *step) takeEntry(m *backup.Manifest, g backup.Segment, e archive.Entry) 
 		if err := read(cv); err != nil {
 			return 0, nil, err
 		}
-		cv.Unread = 0
 		s.putConv(cv)
 	case savedRoom:
 		var r roomEntry
@@ -322,6 +321,12 @@ func (s *step) takeEntry(m *backup.Manifest, g backup.Segment, e archive.Entry) 
 			}
 			s.putUntil(signedName(l.Conv, l.N), signed, h.Until)
 		}
+	case savedDevice:
+		d := new(device)
+		if err := read(d); err != nil {
+			return 0, nil, err
+		}
+		s.putDevice(d)
 	default:
 		return 0, nil, nil // of a later version: what it meant is not here
 	}
@@ -426,6 +431,21 @@ func (c *Client) BackupRestore(ctx context.Context, o RestoreOptions) (Restored,
 	return out, c.startDoors(ctx)
 }
 
+// restoredUnread keeps as unread what was so when the backup was made, as far as
+// it is there.
+func (s *step) restoredUnread(cv *conversation) error {
+	n := uint64(0)
+	err := s.linesBack(cv, cv.Lines, func(_ uint64, h *happening) bool {
+		if h.Type == EventMessage && !h.Own && !h.Deleted && len(h.Device) == 0 {
+			n++
+		}
+		return n < cv.Unread
+	})
+	cv.Unread = min(cv.Unread, n)
+	s.putConv(cv)
+	return err
+}
+
 // enter makes this home's device one of the account, by the recovery key's word,
 // and makes its doors.
 func (c *Client) enter(ctx context.Context, a *account, key identity.RecoveryKey) error {
@@ -472,8 +492,59 @@ func (c *Client) enter(ctx context.Context, a *account, key identity.RecoveryKey
 	return c.step(ctx, func(s *step) error {
 		a.Stage = stageDone
 		s.put(accountName, a)
-		return s.askEverywhere()
+		return s.settleIn(a)
 	})
+}
+
+// settleIn makes a restored home one of the account's devices: it knows who the
+// others are, asks to be let into its rooms, and for what was said meanwhile.
+func (s *step) settleIn(me *account) error {
+	chain, err := me.chain()
+	if err != nil {
+		return err
+	}
+	s.dead(chain)
+	own, err := s.ownDevice(me)
+	if err != nil {
+		return err
+	}
+	own.Added = s.c.now().Unix()
+	s.putDevice(own)
+	err = s.scan("device", func(name string, b []byte) (bool, error) {
+		d := new(device)
+		if err := decodeRecord(b, d); err != nil {
+			return false, err
+		}
+		if in, ok := chain.Device(d.ID); !ok || !in.Live {
+			s.del(name)
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	err = s.scan("conversation", func(_ string, b []byte) (bool, error) {
+		cv := new(conversation)
+		err := decodeRecord(b, cv)
+		if err == nil && cv.Unread > 0 {
+			err = s.restoredUnread(cv)
+		}
+		return err == nil, err
+	})
+	if err != nil {
+		return err
+	}
+	others, err := s.siblings(me)
+	if err != nil {
+		return err
+	}
+	if len(others) > 0 {
+		s.put(askAllName, true)
+	}
+	if err := s.askEverywhere(); err != nil {
+		return err
+	}
+	return s.foundSelf(false)
 }
 
 // askEverywhere begins to bring this device into every room of a backup. Its

@@ -64,6 +64,7 @@ const (
 	savedRoom    = "room"
 	savedLine    = "line"
 	savedSetting = "setting"
+	savedDevice  = "device"
 )
 
 type accountEntry struct {
@@ -529,11 +530,15 @@ func (c *Client) writeLines(ctx context.Context, g *segment, convs []convID, add
 	return nil
 }
 
-// writeState writes everything without an end: the account without its key,
-// people, conversations, and where their rooms are and who is in them.
+// writeState writes everything without an end: the account without its key, its
+// devices, people, what is set, conversations, and where their rooms are and who is
+// in them.
 func (s *step) writeState(me *account, add func(archive.Entry) error) error {
 	put := func(kind string, v any) error { return add(archive.Entry{Kind: kind, Value: wire.Encode(v)}) }
 	if err := put(savedAccount, accountEntry{ID: me.ID, Server: me.Server, Domain: me.Domain, Name: me.Name, Chain: me.Chain}); err != nil {
+		return err
+	}
+	if err := s.writeDevices(me, put); err != nil {
 		return err
 	}
 	err := s.scan("person", func(_ string, b []byte) (bool, error) {
@@ -585,4 +590,23 @@ func (s *step) writeState(me *account, add func(archive.Entry) error) error {
 		}
 		return true, put(savedRoom, roomEntry{ID: r.ID, Server: r.Server, Conv: cv.ID, Epoch: r.Epoch, State: r.State, Roster: roster})
 	})
+}
+
+// writeDevices writes where the account's devices are reached: by it a restored one
+// finds its siblings.
+func (s *step) writeDevices(me *account, put func(kind string, v any) error) error {
+	own, err := s.ownDevice(me)
+	if err != nil {
+		return err
+	}
+	siblings, err := s.siblings(me)
+	if err != nil {
+		return err
+	}
+	for _, d := range append(siblings, own) {
+		if err := put(savedDevice, d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
