@@ -319,6 +319,9 @@ func (s *step) showAmendments(id convID, h *happening, e *Event) error {
 			if name != r.Account {
 				r.Handle = name
 			}
+			if r.Nickname, err = s.nickname(k.Account); err != nil {
+				return err
+			}
 			e.Reactions = append(e.Reactions, r)
 		}
 		return nil

@@ -35,11 +35,15 @@ type Invitation struct {
 	Expires *time.Time `json:"expires,omitempty"`
 }
 
-// Contact answers AddContact.
+// Contact answers AddContact, and is a person in the list that Contacts gives.
+// A Nickname, here and elsewhere, is what the person at this account calls
+// somebody; nobody else is told.
 type Contact struct {
 	Account  string `json:"account"`
 	Handle   string `json:"handle,omitempty"`
+	Nickname string `json:"nickname,omitempty"`
 	Verified bool   `json:"verified"`
+	Blocked  bool   `json:"blocked,omitempty"`
 }
 
 // Safety answers Safety: the same 60 digits on both sides.
@@ -47,6 +51,7 @@ type Safety struct {
 	Safety   string `json:"safety"`
 	Account  string `json:"account"`
 	Handle   string `json:"handle,omitempty"`
+	Nickname string `json:"nickname,omitempty"`
 	Verified bool   `json:"verified"`
 }
 
@@ -92,6 +97,11 @@ type Event struct {
 	From    string    `json:"from,omitempty"` // handle, or account id
 	Account string    `json:"account,omitempty"`
 	Sent    time.Time `json:"sent"`
+	// Nickname is that of From, or of Who.
+	Nickname string `json:"nickname,omitempty"`
+	// Muted, as Receive gives it out: the person wants to hear nothing of this
+	// conversation until they look.
+	Muted bool `json:"muted,omitempty"`
 
 	// message, expired, receipt, request
 	ID   string `json:"id,omitempty"`
@@ -104,11 +114,13 @@ type Event struct {
 	// that has begun, or its sender chose no such end.
 	AfterReading uint32 `json:"after_reading,omitempty"`
 
-	Kind  string `json:"kind,omitempty"`  // request: direct or group
-	Name  string `json:"name,omitempty"`  // request: the group's name
-	Who   string `json:"who,omitempty"`   // joined, left: handle or account id
-	By    string `json:"by,omitempty"`    // joined, left: who did it, if not the person
-	State string `json:"state,omitempty"` // receipt; message: of an own one
+	Kind string `json:"kind,omitempty"` // request: direct or group
+	Name string `json:"name,omitempty"` // request: the group's name
+	Who  string `json:"who,omitempty"`  // joined, left: handle or account id
+	By   string `json:"by,omitempty"`   // joined, left: who did it, if not the person
+	// ByNickname is that of By.
+	ByNickname string `json:"by_nickname,omitempty"`
+	State      string `json:"state,omitempty"` // receipt; message: of an own one
 	// Device is what a notice is about, or the other device of this account that
 	// sent a message of one's own.
 	Device string `json:"device,omitempty"`
@@ -134,15 +146,17 @@ type Reacted struct {
 	Reaction string `json:"reaction"`
 	Account  string `json:"account"`
 	Handle   string `json:"handle,omitempty"`
+	Nickname string `json:"nickname,omitempty"`
 }
 
 // Mark says that a message was delivered to a person, or read; At is when that
 // became known here.
 type Mark struct {
-	Account string    `json:"account"`
-	Handle  string    `json:"handle,omitempty"`
-	State   string    `json:"state"`
-	At      time.Time `json:"at"`
+	Account  string    `json:"account"`
+	Handle   string    `json:"handle,omitempty"`
+	Nickname string    `json:"nickname,omitempty"`
+	State    string    `json:"state"`
+	At       time.Time `json:"at"`
 }
 
 // MarshalJSON writes expires as null for a message that is kept: the contract
@@ -170,15 +184,17 @@ const KindJoin = "join"
 
 // Request is a first contact that waits for an answer.
 type Request struct {
-	ID      string     `json:"id"`
-	Kind    string     `json:"kind"` // direct, group or join
-	From    string     `json:"from"`
-	Account string     `json:"account"`
-	Room    string     `json:"room"`
-	Name    string     `json:"name,omitempty"`
-	Text    string     `json:"text,omitempty"`
-	Sent    time.Time  `json:"sent"`
-	Expires *time.Time `json:"expires,omitempty"`
+	ID      string `json:"id"`
+	Kind    string `json:"kind"` // direct, group or join
+	From    string `json:"from"`
+	Account string `json:"account"`
+	// Nickname is that of From.
+	Nickname string     `json:"nickname,omitempty"`
+	Room     string     `json:"room"`
+	Name     string     `json:"name,omitempty"`
+	Text     string     `json:"text,omitempty"`
+	Sent     time.Time  `json:"sent"`
+	Expires  *time.Time `json:"expires,omitempty"`
 }
 
 // Answered answers Accept and Decline; State is accepted, declined or expired.
@@ -204,17 +220,24 @@ const (
 
 // Member is a person in a conversation; State is invited or joined.
 type Member struct {
-	Account string `json:"account"`
-	Handle  string `json:"handle,omitempty"`
-	Role    string `json:"role"`
-	State   string `json:"state"`
+	Account  string `json:"account"`
+	Handle   string `json:"handle,omitempty"`
+	Nickname string `json:"nickname,omitempty"`
+	Role     string `json:"role"`
+	State    string `json:"state"`
 }
 
-// Room is a conversation, in the list that Rooms gives.
+// Room is a conversation, in the list that Rooms gives: those pinned first, those
+// put away last.
 type Room struct {
-	Room      string   `json:"room"`
-	Kind      string   `json:"kind"`
-	Name      string   `json:"name,omitempty"`
+	Room string `json:"room"`
+	Kind string `json:"kind"`
+	Name string `json:"name,omitempty"`
+	// Nickname is the conversation's, of a direct one the other person's.
+	Nickname  string   `json:"nickname,omitempty"`
+	Pinned    bool     `json:"pinned,omitempty"`
+	Muted     bool     `json:"muted,omitempty"`
+	Archived  bool     `json:"archived,omitempty"`
 	Members   []Member `json:"members"`
 	Role      string   `json:"role"`
 	Retention string   `json:"retention"` // as typed: 1d, 7d, 30d, 1y, keep

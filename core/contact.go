@@ -130,7 +130,11 @@ func (c *Client) AddContact(ctx context.Context, link string) (Contact, error) {
 			return err
 		}
 		known, err := s.person(p.Account)
+		if err != nil {
+			return err
+		}
 		out.Handle = known.Handle
+		out.Nickname, err = s.nickname(p.Account)
 		return err
 	})
 	if err != nil {

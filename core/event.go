@@ -209,8 +209,12 @@ func (s *step) event(id convID, h *happening) (Event, error) {
 		if e.By, err = s.show(h.By); err != nil {
 			return e, err
 		}
+		if e.ByNickname, err = s.nickname(h.By); err != nil {
+			return e, err
+		}
 	}
-	return e, nil
+	e.Nickname, err = s.nickname(h.Account)
+	return e, err
 }
 
 // Receive gives out every event that this home has not given out yet, even when
@@ -286,9 +290,13 @@ func (c *Client) nextEvent(ctx context.Context) (e Event, conv convID, n uint64,
 			n, conv = m, p.Conv
 			if p.Who != (wire.AccountID{}) {
 				e, err = s.receiptEvent(p, h)
+			} else {
+				e, err = s.event(p.Conv, h)
+			}
+			if err != nil {
 				return err
 			}
-			e, err = s.event(p.Conv, h)
+			e.Muted, err = s.isSet(mutedSetting, conv)
 			return err
 		}
 		return nil

@@ -35,6 +35,7 @@ type exportedRoom struct {
 type exportedPerson struct {
 	Account  string `json:"account"`
 	Handle   string `json:"handle,omitempty"`
+	Nickname string `json:"nickname,omitempty"`
 	Verified bool   `json:"verified"`
 	Contact  bool   `json:"contact"`
 	Blocked  bool   `json:"blocked"`
@@ -132,7 +133,11 @@ func (c *Client) exportPeople(ctx context.Context) ([]exportedPerson, error) {
 			if err := decodeRecord(b, p); err != nil {
 				return false, err
 			}
-			out = append(out, exportedPerson{Account: p.Account.String(), Handle: p.Handle, Verified: p.Verified, Contact: p.Contact, Blocked: p.Blocked})
+			name, err := s.nickname(p.Account)
+			if err != nil {
+				return false, err
+			}
+			out = append(out, exportedPerson{Account: p.Account.String(), Handle: p.Handle, Nickname: name, Verified: p.Verified, Contact: p.Contact, Blocked: p.Blocked})
 			return true, nil
 		})
 	})

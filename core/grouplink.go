@@ -349,6 +349,9 @@ func (s *step) joinRequests(out []Request) ([]Request, error) {
 		}
 		q := Request{ID: b64(a.ID), Kind: KindJoin, From: from, Account: a.Invitee.Account.String(), Room: a.Conv.String(),
 			Text: a.Text, Sent: time.UnixMilli(a.At).UTC()}
+		if q.Nickname, err = s.nickname(a.Invitee.Account); err != nil {
+			return false, err
+		}
 		t := end(a.Until)
 		q.Expires = &t
 		cv, err := s.conv(a.Conv)

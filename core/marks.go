@@ -212,7 +212,10 @@ func (s *step) receiptEvent(p pointer, h *happening) (Event, error) {
 	e := Event{Type: EventReceipt, Room: p.Conv.String(), Account: p.Who.String(), Sent: time.UnixMilli(p.At).UTC(),
 		ID: b64(h.ID), State: p.State}
 	var err error
-	e.From, err = s.show(p.Who)
+	if e.From, err = s.show(p.Who); err != nil {
+		return e, err
+	}
+	e.Nickname, err = s.nickname(p.Who)
 	return e, err
 }
 
@@ -258,6 +261,9 @@ func (s *step) showMarks(e *Event, h *happening, to audience) error {
 			m := Mark{Account: k.Account.String(), State: k.State.String(), At: time.UnixMilli(k.At).UTC()}
 			if name != m.Account {
 				m.Handle = name
+			}
+			if m.Nickname, err = s.nickname(k.Account); err != nil {
+				return err
 			}
 			e.Receipts = append(e.Receipts, m)
 		}

@@ -64,6 +64,9 @@ func (c *Client) Requests(ctx context.Context) ([]Request, error) {
 			}
 			q := Request{ID: b64(rq.ID), Kind: kindName(st.Kind), From: from, Account: inv.Account.String(),
 				Room: convID(st.ID).String(), Name: st.Name, Text: firstText(inv), Sent: time.UnixMilli(rq.At).UTC()}
+			if q.Nickname, err = s.nickname(inv.Account); err != nil {
+				return false, err
+			}
 			if t := end(rq.Until); !t.IsZero() {
 				q.Expires = &t
 			}

@@ -30,7 +30,7 @@ func (c *Client) Rooms(ctx context.Context) ([]Room, error) {
 			return true, err
 		})
 	})
-	return out, err
+	return sorted(out), err
 }
 
 // describe writes a conversation as people see it.
@@ -44,6 +44,11 @@ func (s *step) describe(cv *conversation) (Room, error) {
 	if err != nil || r == nil {
 		return out, err
 	}
+	kept, err := s.arranged(cv.ID, cv.Peer)
+	if err != nil {
+		return out, err
+	}
+	out.Nickname, out.Pinned, out.Muted, out.Archived = kept.Nickname, kept.Pinned, kept.Muted, kept.Archived
 	out.Epoch = uint64(r.Epoch)
 	switch {
 	case r.Leaving, r.State == roomLeft:
@@ -105,6 +110,9 @@ func (s *step) listMember(out *Room, m roster.Member, joined bool) error {
 	}
 	if name != row.Account {
 		row.Handle = name
+	}
+	if row.Nickname, err = s.nickname(m.Account); err != nil {
+		return err
 	}
 	out.Members = append(out.Members, row)
 	return nil
@@ -168,7 +176,11 @@ func (c *Client) Safety(ctx context.Context, who string) (Safety, error) {
 	if err != nil {
 		return Safety{}, err
 	}
-	return Safety{Safety: identity.SafetyNumber(me.ID, p.Account), Account: p.Account.String(), Handle: p.Handle, Verified: p.Verified}, nil
+	out := Safety{Safety: identity.SafetyNumber(me.ID, p.Account), Account: p.Account.String(), Handle: p.Handle, Verified: p.Verified}
+	return out, c.look(ctx, func(s *step) error {
+		out.Nickname, err = s.nickname(p.Account)
+		return err
+	})
 }
 
 // Block stops showing what a person says.

@@ -162,7 +162,11 @@ func (s *step) hits(words []string, only convID) ([]found, error) {
 				if who, err = s.show(t.from); err != nil {
 					return nil, err
 				}
-				who = fold(who)
+				called, err := s.nickname(t.from)
+				if err != nil {
+					return nil, err
+				}
+				who = fold(who + " " + called)
 				people[t.from] = who
 			}
 			if holds(words, t.text, who, name) {
@@ -188,7 +192,8 @@ func holds(words []string, texts ...string) bool {
 	return true
 }
 
-// searchName returns what a group is called, folded.
+// searchName returns what a group is called, by all and by this account's person,
+// folded.
 func (s *step) searchName(id convID) (string, error) {
 	cv, err := s.conv(id)
 	if err != nil || cv == nil || cv.Kind != KindGroup {
@@ -198,7 +203,8 @@ func (s *step) searchName(id convID) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fold(ro.State().Name), nil
+	called, err := s.setting(nicknameOf(id, cv.Peer))
+	return fold(ro.State().Name + " " + string(called)), err
 }
 
 // hit returns the message in which something was found, as it is shown now, and
@@ -221,7 +227,7 @@ func (s *step) hit(f found, words []string) (*Event, found, error) {
 		return nil, f, err
 	}
 	name, err := s.searchName(f.conv)
-	if err != nil || !holds(words, fold(e.Text), fold(e.From), name) {
+	if err != nil || !holds(words, fold(e.Text), fold(e.From+" "+e.Nickname), name) {
 		return nil, f, err
 	}
 	return &e, f, nil

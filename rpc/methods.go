@@ -26,6 +26,8 @@ var methods = map[string]call{
 	"invite":        acting(invite),
 	"invite.revoke": acting(inviteRevoke),
 	"contact.add":   acting(contactAdd),
+	"contacts":      method(contacts),
+	"arrange":       acting(arrange),
 	"safety":        method(safety),
 	"settings":      acting(settings),
 

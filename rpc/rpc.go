@@ -26,6 +26,8 @@ type Core interface {
 	Invite(ctx context.Context, uses int, expire time.Duration) (core.Invitation, error)
 	Revoke(ctx context.Context, link string) (core.Invitation, error)
 	AddContact(ctx context.Context, link string) (core.Contact, error)
+	Contacts(ctx context.Context) ([]core.Contact, error)
+	Arrange(ctx context.Context, to string, a core.Arrangement) (core.Arranged, error)
 	Safety(ctx context.Context, who string) (core.Safety, error)
 	Configure(ctx context.Context, ch core.SettingsChange) (core.AccountSettings, error)
 	Send(ctx context.Context, o core.SendOptions) (core.Sent, error)

@@ -17,5 +17,6 @@ type SettingsParams struct {
 }
 
 func settings(ctx context.Context, c Core, p SettingsParams) (core.AccountSettings, error) {
+	fresh(ctx, c) // if it can be: another device may have changed them
 	return c.Configure(ctx, core.SettingsChange{Receipts: p.Receipts, Retention: p.Retention})
 }

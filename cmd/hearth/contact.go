@@ -22,11 +22,12 @@ func (a *app) contactCommand() *cobra.Command {
 				return err
 			}
 			return show(a, c, func(w io.Writer, c core.Contact) {
-				fmt.Fprintf(w, "%s is among your contacts%s.\n", firstOf(word(c.Handle), c.Account), checked(c.Verified))
+				fmt.Fprintf(w, "%s is among your contacts%s.\n", firstOf(word(firstOf(c.Nickname, c.Handle)), c.Account), checked(c.Verified))
 				facts(w, "account", c.Account)
 			})
 		},
 	})
+	cmd.AddCommand(a.contactListCommand())
 	return cmd
 }
 

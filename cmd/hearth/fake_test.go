@@ -86,8 +86,26 @@ func (h *fakeHome) AddContact(context.Context, string) (core.Contact, error) {
 	return core.Contact{Account: "acc", Handle: h.handle(), Verified: true}, h.fails
 }
 
+func (h *fakeHome) nickname() string {
+	if h.bare {
+		return ""
+	}
+	return "Bobby"
+}
+
+func (h *fakeHome) Contacts(context.Context) ([]core.Contact, error) {
+	if h.fails != nil {
+		return nil, nil
+	}
+	return []core.Contact{{Account: "acc", Handle: h.handle(), Nickname: h.nickname(), Verified: true, Blocked: !h.bare}}, nil
+}
+
+func (h *fakeHome) Arrange(_ context.Context, to string, a core.Arrangement) (core.Arranged, error) {
+	return core.Arranged{Room: "room", Account: h.handle(), Handle: h.handle(), Nickname: h.nickname(), Muted: true, Pinned: a.Pinned != nil && *a.Pinned}, h.fails
+}
+
 func (h *fakeHome) Safety(context.Context, string) (core.Safety, error) {
-	return core.Safety{Safety: strings.Repeat("0123456789", 6), Account: "acc", Handle: h.handle()}, h.fails
+	return core.Safety{Safety: strings.Repeat("0123456789", 6), Account: "acc", Handle: h.handle(), Nickname: h.nickname()}, h.fails
 }
 
 func (h *fakeHome) Configure(_ context.Context, ch core.SettingsChange) (core.AccountSettings, error) {
@@ -170,7 +188,8 @@ func (h *fakeHome) Rooms(context.Context) ([]core.Room, error) {
 	if h.fails != nil {
 		return nil, nil
 	}
-	return []core.Room{{Room: "room", Kind: core.KindDirect, Name: h.handle(), Members: h.members(), Role: "owner", Retention: "30d", Epoch: 3, State: core.RoomOK}}, nil
+	return []core.Room{{Room: "room", Kind: core.KindDirect, Name: h.handle(), Members: h.members(), Role: "owner", Retention: "30d", Epoch: 3, State: core.RoomOK,
+		Nickname: h.nickname(), Pinned: !h.bare, Muted: !h.bare, Archived: !h.bare}}, nil
 }
 
 func (h *fakeHome) device() core.Device {

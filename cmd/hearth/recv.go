@@ -50,15 +50,19 @@ func newEventPrinter() *eventPrinter { return &eventPrinter{} }
 func (v *eventPrinter) words(w io.Writer, e core.Event) {
 	if e.Room != "" && e.Room != v.room && e.Type != core.EventRequest {
 		v.room = e.Room
-		fmt.Fprintf(w, "in %s\n", e.Room)
+		muted := ""
+		if e.Muted {
+			muted = "  (muted)"
+		}
+		fmt.Fprintf(w, "in %s%s\n", e.Room, muted)
 	}
-	who := word(firstOf(e.From, e.Account))
+	who := word(firstOf(e.Nickname, e.From, e.Account))
 	fmt.Fprintf(w, "  %s  ", when(e.Sent))
 	switch e.Type {
 	case core.EventMessage:
 		fmt.Fprintf(w, "%s: %s%s\n", who, said(e), onItsWay(e.State))
 		for _, r := range e.Reactions {
-			fmt.Fprintf(w, "      %s %s\n", plain(r.Reaction), word(firstOf(r.Handle, r.Account)))
+			fmt.Fprintf(w, "      %s %s\n", plain(r.Reaction), word(firstOf(r.Nickname, r.Handle, r.Account)))
 		}
 		if v.ids {
 			fmt.Fprintf(w, "      %s\n", e.ID)
@@ -79,15 +83,15 @@ func (v *eventPrinter) words(w io.Writer, e core.Event) {
 	case core.EventJoined:
 		asked := ""
 		if e.By != "" {
-			asked = ", asked in by " + word(e.By)
+			asked = ", asked in by " + word(firstOf(e.ByNickname, e.By))
 		}
-		fmt.Fprintf(w, "%s joined%s\n", word(firstOf(e.Who, who)), asked)
+		fmt.Fprintf(w, "%s joined%s\n", word(firstOf(e.Nickname, e.Who, who)), asked)
 	case core.EventLeft:
 		if e.By != "" {
-			fmt.Fprintf(w, "%s took %s out\n", word(e.By), word(firstOf(e.Who, who)))
+			fmt.Fprintf(w, "%s took %s out\n", word(firstOf(e.ByNickname, e.By)), word(firstOf(e.Nickname, e.Who, who)))
 			break
 		}
-		fmt.Fprintf(w, "%s is no longer here\n", word(firstOf(e.Who, who)))
+		fmt.Fprintf(w, "%s is no longer here\n", word(firstOf(e.Nickname, e.Who, who)))
 	case core.EventExpired:
 		fmt.Fprintf(w, "message %s has ended\n", e.ID)
 	case core.EventReceipt:

@@ -18,7 +18,7 @@ func (a *app) requestsCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return printList(a, cmd, "requests", rpc.None{}, func(r core.Request) error {
 				return show(a, r, func(w io.Writer, r core.Request) {
-					fmt.Fprintf(w, "%s  %s\n", when(r.Sent), atTheDoor(word(firstOf(r.From, r.Account)), r.Kind, r.Name, r.Text))
+					fmt.Fprintf(w, "%s  %s\n", when(r.Sent), atTheDoor(word(firstOf(r.Nickname, r.From, r.Account)), r.Kind, r.Name, r.Text))
 					fmt.Fprintf(w, "    hearth accept %s\n", r.ID)
 				})
 			})

@@ -23,8 +23,15 @@ func (a *app) roomsCommand() *cobra.Command {
 					return err
 				}
 			}
+			apart := false // those put away come last
 			return printList(a, cmd, "rooms", rpc.None{}, func(r core.Room) error {
-				return show(a, r, func(w io.Writer, r core.Room) { roomWords(w, r, me.Account) })
+				return show(a, r, func(w io.Writer, r core.Room) {
+					if r.Archived && !apart {
+						apart = true
+						fmt.Fprintln(w, "Put away:")
+					}
+					roomWords(w, r, me.Account)
+				})
 			})
 		},
 	}
@@ -34,8 +41,8 @@ func (a *app) roomsCommand() *cobra.Command {
 // has the other person's name.
 func roomWords(w io.Writer, r core.Room, me string) {
 	members := memberWords(r.Members, me)
-	title := firstOf(word(r.Name), members, "A conversation that nobody else is in")
-	if r.Kind == core.KindSelf {
+	title := firstOf(word(r.Nickname), word(r.Name), members, "A conversation that nobody else is in")
+	if r.Kind == core.KindSelf && r.Nickname == "" {
 		title = "Yourself"
 	}
 	fmt.Fprintln(w, title)
@@ -51,7 +58,7 @@ func roomWords(w io.Writer, r core.Room, me string) {
 		core.RoomLeft:      "you left",
 		core.RoomRemoved:   "you were taken out",
 	}[r.State]
-	facts(w, "room", r.Room, "with", members, "you are", r.Role, "time", endWords(r.Retention), "unread", unread, "state", state)
+	facts(w, "room", r.Room, "with", members, "you are", r.Role, "time", endWords(r.Retention), "unread", unread, "you set", standing(r.Pinned, r.Muted, r.Archived), "state", state)
 }
 
 // memberWords lists the people beside me by their names.
@@ -61,7 +68,7 @@ func memberWords(list []core.Member, me string) string {
 		if m.Account == me {
 			continue
 		}
-		name := word(firstOf(m.Handle, m.Account))
+		name := word(firstOf(m.Nickname, m.Handle, m.Account))
 		if m.State == "invited" {
 			name += " (invited)"
 		}

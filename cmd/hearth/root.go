@@ -115,7 +115,7 @@ func unmarkIDs(cmd *cobra.Command, args []string) {
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.registerCommand(), a.whoamiCommand(), a.safetyCommand(), a.settingsCommand(),
-		a.inviteCommand(), a.contactCommand(),
+		a.inviteCommand(), a.contactCommand(), a.arrangeCommand(),
 		a.sendCommand(), a.editCommand(), a.deleteCommand(), a.reactCommand(), a.forwardCommand(), a.recvCommand(), a.historyCommand(), a.searchCommand(),
 		a.requestsCommand(), a.acceptCommand(), a.declineCommand(), a.blockCommand(), a.unblockCommand(),
 		a.roomsCommand(), a.groupCommand(), a.deviceCommand(),

@@ -27,7 +27,7 @@ func (a *app) safetyCommand() *cobra.Command {
 }
 
 func safetyNumber(w io.Writer, s core.Safety) {
-	who := firstOf(word(s.Handle), s.Account)
+	who := word(firstOf(s.Nickname, s.Handle, s.Account))
 	fmt.Fprintf(w, "You and %s%s:\n", who, checked(s.Verified))
 	digits := s.Safety
 	for len(digits) > 0 {
