@@ -57,6 +57,10 @@ type Home struct {
 	db   *sql.DB // readers
 	w    *sql.DB // the one writer
 
+	// Parsing SQL takes longer than these do.
+	get      *sql.Stmt // of db
+	put, del *sql.Stmt // of w
+
 	mu     sync.Mutex // guards what follows
 	timer  *time.Timer
 	closed bool
@@ -136,6 +140,19 @@ func (h *Home) open(ctx context.Context) error {
 	}
 	h.db.SetMaxOpenConns(4)
 	h.db.SetMaxIdleConns(4)
+	for _, p := range []struct {
+		stmt **sql.Stmt
+		of   *sql.DB
+		sql  string
+	}{
+		{&h.get, h.db, "SELECT v FROM kv WHERE k = $1"},
+		{&h.put, h.w, "INSERT INTO kv (k, v) VALUES ($1, $2) ON CONFLICT (k) DO UPDATE SET v = excluded.v"},
+		{&h.del, h.w, "DELETE FROM kv WHERE k = $1"},
+	} {
+		if *p.stmt, err = p.of.PrepareContext(ctx, p.sql); err != nil {
+			return dbError("open the home", err)
+		}
+	}
 	return nil
 }
 
@@ -189,18 +206,22 @@ func (h *Home) check(ctx context.Context) error {
 // GetMany returns the values of keys, in their order; nil for an absent one.
 func (h *Home) GetMany(ctx context.Context, keys []string) ([][]byte, error) {
 	values := make([][]byte, len(keys))
-	tx, err := h.db.BeginTx(ctx, nil) // one state for all keys
-	if err != nil {
-		return nil, dbError("read the home", err)
+	get := h.get
+	if len(keys) > 1 {
+		tx, err := h.db.BeginTx(ctx, nil) // one state for all keys
+		if err != nil {
+			return nil, dbError("read the home", err)
+		}
+		defer tx.Rollback()
+		get = tx.StmtContext(ctx, h.get)
 	}
-	defer tx.Rollback()
 	for i, key := range keys {
-		var v sql.RawBytes
-		rows, err := tx.QueryContext(ctx, "SELECT v FROM kv WHERE k = $1", key)
+		rows, err := get.QueryContext(ctx, key)
 		if err != nil {
 			return nil, dbError("read the home", err)
 		}
 		if rows.Next() {
+			var v sql.RawBytes
 			if err = rows.Scan(&v); err == nil {
 				values[i] = append([]byte{}, v...)
 			}
@@ -246,24 +267,18 @@ func (h *Home) Apply(ctx context.Context, puts map[string][]byte, deletes []stri
 		return dbError("write the home", err)
 	}
 	defer tx.Rollback()
+	del, put := tx.StmtContext(ctx, h.del), tx.StmtContext(ctx, h.put)
 	for _, key := range deletes {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM kv WHERE k = $1", key); err != nil {
+		if _, err := del.ExecContext(ctx, key); err != nil {
 			return dbError("write the home", err)
 		}
 	}
-	if len(puts) > 0 {
-		put, err := tx.PrepareContext(ctx, "INSERT INTO kv (k, v) VALUES ($1, $2) ON CONFLICT (k) DO UPDATE SET v = excluded.v")
-		if err != nil {
-			return dbError("write the home", err)
+	for key, value := range puts {
+		if value == nil {
+			value = []byte{}
 		}
-		defer put.Close()
-		for key, value := range puts {
-			if value == nil {
-				value = []byte{}
-			}
-			if _, err := put.ExecContext(ctx, key, value); err != nil {
-				return dbError("write the home", err)
-			}
+		if _, err := put.ExecContext(ctx, key, value); err != nil {
+			return dbError("write the home", err)
 		}
 	}
 	if err := tx.Commit(); err != nil {
