@@ -23,7 +23,7 @@ func (c *Client) sweep(ctx context.Context) error {
 	err := c.vault.Sweep(ctx, c.now(), func(b *vault.Batch, due vault.Item) error {
 		if s.batch != b {
 			// A new batch: what the step put into the one before is kept.
-			s.batch, s.over = b, make(map[string]change)
+			s.batch, s.over, s.seen = b, make(map[string]change), nil
 		}
 		ended++
 		if c.texts != nil {

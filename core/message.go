@@ -285,7 +285,7 @@ func (s *step) keepMessage(cv *conversation, st roster.State, from wire.AccountI
 
 // has reports whether there is a record.
 func (s *step) has(name string) (bool, error) {
-	_, ok, err := s.bytes(name)
+	_, ok, err := s.recall(name)
 	return ok, err
 }
 

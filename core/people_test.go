@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -145,6 +146,41 @@ func TestBlocked(t *testing.T) {
 		agree(t, room, alice, carol)
 		if m := carol.members(room); len(m) != 2 {
 			t.Errorf("carol: members %v", m)
+		}
+	})
+}
+
+// TestManyMessagesEndAtOnce: each is told of, however many writes it takes.
+func TestManyMessagesEndAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const n = 300
+		w := newWorld(t)
+		alice, bob := w.person("alice"), w.person("bob")
+		alice.receipts(false)
+		bob.receipts(false)
+		room := alice.send("bob", "hello").Room
+		bob.accept()
+		bob.got()
+		now, cancel := context.WithCancel(context.Background())
+		cancel()
+		for i := range n {
+			if _, err := alice.c.Send(now, SendOptions{To: room, Text: fmt.Sprint(i), Expire: time.Hour}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Minute)
+		if got := texts(bob.got()); len(got) != n {
+			t.Fatalf("bob got %d messages, want %d", len(got), n)
+		}
+		time.Sleep(2 * time.Hour)
+		ended := map[string]bool{}
+		for _, e := range bob.got() {
+			if e.Type == EventExpired {
+				ended[e.ID] = true
+			}
+		}
+		if len(ended) != n {
+			t.Errorf("bob was told of %d ends, want %d", len(ended), n)
 		}
 	})
 }

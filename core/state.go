@@ -25,6 +25,7 @@ type step struct {
 	ctx   context.Context
 	batch *vault.Batch
 	over  map[string]change // what the batch holds, to read one's own writes
+	seen  map[string]change // records that were read: many are read several times
 	// groups are those that the step changed in memory.
 	groups map[wire.RoomID]bool
 	// convs and rooms are those that were read: within a step there is one of
@@ -121,12 +122,33 @@ func decodeRecord(b []byte, v any) error {
 
 // get reads a record into v and reports whether there is one.
 func (s *step) get(name string, v any) (bool, error) {
-	b, ok, err := s.bytes(name)
+	b, ok, err := s.recall(name)
 	if err != nil || !ok {
 		return false, err
 	}
 	return true, decodeRecord(b, v)
 }
+
+// recall is bytes for what nobody changes in place.
+func (s *step) recall(name string) ([]byte, bool, error) {
+	if _, own := s.over[name]; own {
+		return s.bytes(name)
+	}
+	if r, ok := s.seen[name]; ok {
+		return r.value, !r.removed, nil
+	}
+	b, ok, err := s.bytes(name)
+	if err == nil && len(s.seen) < seenMost {
+		if s.seen == nil {
+			s.seen = make(map[string]change)
+		}
+		s.seen[name] = change{b, !ok}
+	}
+	return b, ok, err
+}
+
+// seenMost bounds what a step remembers: some look through a whole history.
+const seenMost = 64
 
 // bytes reads a record that is not CBOR.
 func (s *step) bytes(name string) ([]byte, bool, error) {
