@@ -11,9 +11,9 @@ import (
 	"hearth/wire"
 )
 
-// roomLog deals with the entries of one room: each is one step, in which its
-// effects and the place in the log are saved together. Only then is it
-// acknowledged.
+// roomLog deals with the entries of one room: each is one step, or some posts
+// together, in which the effects and the place in the log are saved together.
+// Only then they are acknowledged.
 type roomLog struct {
 	c  *Client
 	id wire.RoomID
@@ -178,36 +178,49 @@ func (l *roomLog) gap(ctx context.Context, from, to wire.Number) error {
 }
 
 func (l *roomLog) entry(ctx context.Context, e *wire.Entry) error {
+	return l.posts(ctx, []*wire.Entry{e})
+}
+
+func (l *roomLog) posts(ctx context.Context, es []*wire.Entry) error {
 	return l.c.step(ctx, func(s *step) error {
-		r, cv, err := s.roomAndConv(l.id)
-		if err != nil || r == nil {
-			return err
-		}
-		if e.Kind != wire.KindEphemeral {
-			r.Read, r.ReadAt = e.Number, s.c.now().Unix()
-			r.remember(e)
-		}
-		switch e.Kind {
-		case wire.KindPost:
-			bad := r.Bad
-			if err = s.post(r, cv, e); err == nil && r.Bad > bad {
-				err = s.unreadablePost(r, cv, e)
+		for _, e := range es {
+			if err := s.entry(l.id, e); err != nil {
+				return err
 			}
-		case wire.KindCommit:
-			if err = s.committed(r); err == nil {
-				err = s.commit(r, cv, e)
-			}
-		case wire.KindNotice:
-			err = s.hearNotice(r, cv, e)
-		default:
-			// Ephemeral posts: nothing reads them yet.
 		}
-		if err != nil {
-			return err
-		}
-		s.putRoom(r)
 		return nil
 	})
+}
+
+func (s *step) entry(id wire.RoomID, e *wire.Entry) error {
+	r, cv, err := s.roomAndConv(id)
+	if err != nil || r == nil {
+		return err
+	}
+	if e.Kind != wire.KindEphemeral {
+		r.Read, r.ReadAt = e.Number, s.c.now().Unix()
+		r.remember(e)
+	}
+	switch e.Kind {
+	case wire.KindPost:
+		bad := r.Bad
+		if err = s.post(r, cv, e); err == nil && r.Bad > bad {
+			err = s.unreadablePost(r, cv, e)
+		}
+	case wire.KindCommit:
+		if err = s.committed(r); err == nil {
+			err = s.commit(r, cv, e)
+		}
+	case wire.KindNotice:
+		err = s.hearNotice(r, cv, e)
+	default:
+		// Ephemeral posts: nothing reads them yet.
+	}
+	if err != nil {
+		return err
+	}
+	s.putRoom(r)
+	return nil
 }
 
 // post deals with an ordinary entry. Nothing a sender or the server put into it

@@ -395,6 +395,15 @@ func (l *linkLog) again(context.Context, *wire.Entry, wire.Number) error      { 
 
 // entry takes the first request that opens. Whatever else is posted, and
 // whatever the server shows a second time, is too late.
+func (l *linkLog) posts(ctx context.Context, es []*wire.Entry) error {
+	for _, e := range es { // a door holds none, whatever a server says
+		if err := l.entry(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (l *linkLog) entry(ctx context.Context, e *wire.Entry) error {
 	return l.c.step(ctx, func(s *step) error {
 		k, err := l.of(s)

@@ -30,7 +30,10 @@ type reader struct {
 	// gapAt is the entry that was missing the last time; the second time it is
 	// passed over.
 	gapAt wire.Number
-	stop  context.CancelFunc
+	// failed says that posts together had no effects: those before the one at
+	// fault come through one by one.
+	failed bool
+	stop   context.CancelFunc
 }
 
 // log is what a reader needs of a room or a door.
@@ -43,6 +46,9 @@ type log interface {
 	opened(ctx context.Context, which int, o wire.SeatOpened) (bool, error)
 	// entry deals with an entry and saves its effects.
 	entry(ctx context.Context, e *wire.Entry) error
+	// posts is entry for posts that follow one another: all of their effects are
+	// saved, or none.
+	posts(ctx context.Context, es []*wire.Entry) error
 	// again is shown an entry that was read before; cursor is what the server has
 	// acknowledged of the seat.
 	again(ctx context.Context, e *wire.Entry, cursor wire.Number) error
@@ -67,6 +73,9 @@ const (
 	credit = 64
 	// ackEvery bounds how many entries wait for an acknowledgement.
 	ackEvery = 32
+	// postsAtOnce bounds how many posts are one step, and with that how long a
+	// backlog keeps everything else waiting.
+	postsAtOnce = 16
 )
 
 // errEnough ends a reader for good.
@@ -112,6 +121,7 @@ func (r *reader) setLive(live bool) {
 	changed := r.live != live
 	r.live = live
 	r.refused = r.refused && !live
+	r.failed = r.failed && !live
 	r.c.mu.Unlock()
 	if changed {
 		r.c.notify()
@@ -159,23 +169,28 @@ func (r *reader) session(ctx context.Context) error {
 	// What was read and not acknowledged comes again first. It is acknowledged
 	// once that has shown that the log is the same.
 	same := acked >= read
+	var held *lane.Event // came behind posts, and is dealt with next
 	for {
 		var p lane.Event
-		select {
-		case p = <-queue:
-		default:
-			// Nothing waits: a good moment to say what is saved.
-			if same {
-				if err := r.ack(ctx, s, handle, &acked, read); err != nil {
-					return err
-				}
-			}
+		if held != nil {
+			p, held = *held, nil
+		} else {
 			select {
 			case p = <-queue:
-			case <-s.Done():
-				return lane.ErrEnded
-			case <-ctx.Done():
-				return ctx.Err()
+			default:
+				// Nothing waits: a good moment to say what is saved.
+				if same {
+					if err := r.ack(ctx, s, handle, &acked, read); err != nil {
+						return err
+					}
+				}
+				select {
+				case p = <-queue:
+				case <-s.Done():
+					return lane.ErrEnded
+				case <-ctx.Done():
+					return ctx.Err()
+				}
 			}
 		}
 		switch {
@@ -201,10 +216,23 @@ func (r *reader) session(ctx context.Context) error {
 					return err
 				}
 			}
-			if err := r.log.entry(ctx, p.Entry); err != nil {
+			var more []*wire.Entry
+			if p.Entry.Kind == wire.KindPost && !r.failed {
+				more, held = following(p.Entry, queue)
+			}
+			if len(more) == 0 {
+				if err := r.log.entry(ctx, p.Entry); err != nil {
+					return err
+				}
+				read = p.Entry.Number
+				break
+			}
+			if err := r.log.posts(ctx, append([]*wire.Entry{p.Entry}, more...)); err != nil {
+				r.failed = true
 				return err
 			}
-			read = p.Entry.Number
+			spent += uint32(len(more))
+			read = more[len(more)-1].Number
 		case p.Hole != nil:
 			same = same || p.Hole.To >= read
 			if p.Hole.To < p.Hole.From || p.Hole.From > read+1 {
@@ -245,6 +273,23 @@ func (r *reader) session(ctx context.Context) error {
 			spent = 0
 		}
 	}
+}
+
+// following takes the posts that wait directly behind e, and the first event that
+// is none of them.
+func following(e *wire.Entry, queue <-chan lane.Event) (more []*wire.Entry, next *lane.Event) {
+	for len(more)+1 < postsAtOnce {
+		select {
+		case p := <-queue:
+			if p.Entry == nil || p.Entry.Kind != wire.KindPost || p.Entry.Number != e.Number+1 {
+				return more, &p
+			}
+			more, e = append(more, p.Entry), p.Entry
+		default:
+			return more, nil
+		}
+	}
+	return more, nil
 }
 
 // errMisled ends a session whose server contradicts itself.
