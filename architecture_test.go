@@ -32,6 +32,7 @@ var arrows = map[string][]string{
 	"core/lane":            {"wire"},
 	"core/archive":         {"wire"},
 	"core/backup":          {"wire", "core/archive"},
+	"core/bench":           {"wire", "core", "core/vault"},
 	"core/httpblobs":       {"wire", "core"},
 	"core/lock":            {"wire", "core", "core/vault"},
 	"rpc":                  {"wire", "core", "core/lock", "core/vault"},
@@ -41,7 +42,7 @@ var arrows = map[string][]string{
 	"blob/blobtest":        {"wire", "blob"},
 	"server":               {"wire", "identity", "store", "blob"},
 	"server/bench":         {"wire", "identity"},
-	"cmd/hearth":           {"wire", "core", "core/httpblobs", "core/lock", "core/vault", "rpc", "server", "server/bench", "store", "store/home"},
+	"cmd/hearth":           {"wire", "core", "core/bench", "core/httpblobs", "core/lock", "core/vault", "rpc", "server", "server/bench", "store", "store/home"},
 	"hearthtest":           {"wire", "core", "core/httpblobs", "core/vault/vaulttest", "server"},
 }
 

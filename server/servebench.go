@@ -17,15 +17,15 @@ import (
 func ServeBench(ctx context.Context, dir string, in io.Reader, out io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	cfg := Config{Dir: dir, Limits: Limits{Conns: 1 << 20, Rooms: 1 << 30, Frames: 1e9, Bytes: 1e12}}
-	cfg.Store.RoomBytes = 4 << 30
-	s, err := New(cfg)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	cfg := Config{Dir: dir, Domain: l.Addr().String(), Limits: Limits{Conns: 1 << 20, Rooms: 1 << 30, Frames: 1e9, Bytes: 1e12}}
+	cfg.Store.RoomBytes = 4 << 30
+	s, err := New(cfg)
 	if err != nil {
-		return errors.Join(err, s.Close())
+		return errors.Join(err, l.Close())
 	}
 	var parts sync.WaitGroup
 	var served, ran error

@@ -20,7 +20,7 @@ import (
 )
 
 func (a *app) benchCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "bench", Short: "Measure a server", Args: cobra.ArbitraryArgs, RunE: needsSubcommand}
+	cmd := &cobra.Command{Use: "bench", Short: "Measure a server, or a device", Args: cobra.ArbitraryArgs, RunE: needsSubcommand}
 	var o bench.Options
 	cmd.PersistentFlags().IntVar(&o.Seconds, "seconds", 5, "how long each run posts")
 	cmd.PersistentFlags().IntVar(&o.Runs, "runs", 1, "how many runs; the median one is reported")
@@ -52,6 +52,7 @@ func (a *app) benchCommand() *cobra.Command {
 	idle.PreRun = func(*cobra.Command, []string) { o.Seats = idleSeats }
 	group.PreRun = func(*cobra.Command, []string) { o.Seats = groupSeats }
 
+	cmd.AddCommand(a.clientBenchCommands(&o.Runs)...)
 	cmd.AddCommand(&cobra.Command{Use: benchServer + " DIR", Hidden: true, Args: exactly(1, "a DIR"), RunE: func(cmd *cobra.Command, args []string) error {
 		return server.ServeBench(cmd.Context(), args[0], a.in, a.out)
 	}})
@@ -63,22 +64,12 @@ func (a *app) benchCommand() *cobra.Command {
 const benchServer = "its-server"
 
 func (a *app) bench(ctx context.Context, o bench.Options) error {
-	program, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
-	}
 	if o.Server != "" {
 		if _, err := serverURL(o.Server); err != nil {
 			return err
 		}
 	}
-	o.Start = func(ctx context.Context) (*bench.Process, error) {
-		return bench.StartCommand(func(dir string) *exec.Cmd {
-			cmd := exec.CommandContext(ctx, program, "bench", benchServer, dir)
-			cmd.Args[0] = os.Args[0]
-			return cmd
-		})
-	}
+	o.Start = startBenchServer
 	r, err := bench.Run(ctx, o)
 	if err != nil {
 		return err
@@ -86,8 +77,21 @@ func (a *app) bench(ctx context.Context, o bench.Options) error {
 	return show(a, r, benchWords)
 }
 
+// startBenchServer starts this program again, as a server.
+func startBenchServer(ctx context.Context) (*bench.Process, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	return bench.StartCommand(func(dir string) *exec.Cmd {
+		cmd := exec.CommandContext(ctx, program, "bench", benchServer, dir)
+		cmd.Args[0] = os.Args[0]
+		return cmd
+	})
+}
+
 // benchWords lays out a result as a table of its fields.
-func benchWords(w io.Writer, r *bench.Result) {
+func benchWords[T any](w io.Writer, r T) {
 	b, err := json.Marshal(r)
 	var fields map[string]any
 	if err == nil {

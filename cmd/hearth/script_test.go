@@ -35,6 +35,7 @@ func TestStories(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"json":   scriptJSON,
 			"let":    scriptLet,
+			"line":   scriptLine,
 			"ready":  scriptReady,
 			"scrape": scriptScrape,
 		},
@@ -102,7 +103,20 @@ func scriptJSON(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: json FIELD…")
 	}
-	objects := lastOutput(ts)
+	checkFields(ts, lastOutput(ts), args)
+}
+
+// scriptLine is "line MEASURED FIELD…": json for the lines of a bench that tell of
+// one figure.
+func scriptLine(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: line MEASURED FIELD…")
+	}
+	others := func(m map[string]any) bool { return m["measured"] != args[0] }
+	checkFields(ts, slices.DeleteFunc(lastOutput(ts), others), args[1:])
+}
+
+func checkFields(ts *testscript.TestScript, objects []map[string]any, args []string) {
 	if len(objects) == 0 {
 		ts.Fatalf("nothing was printed")
 	}

@@ -33,6 +33,10 @@ func processCPU(pid int) float64 {
 
 func ownCPU() float64 { return processCPU(os.Getpid()) }
 
+// CPUs is the processor time so far of a server and of this process, seconds; 0
+// where it is not known.
+func (p *Process) CPUs() (server, own float64) { return processCPU(p.PID), ownCPU() }
+
 // processRSS is the resident memory of a process in bytes.
 func processRSS(pid int) int64 {
 	return field(fmt.Sprintf("/proc/%d/status", pid), "VmRSS:", 0) << 10
