@@ -307,6 +307,9 @@ func (s *step) ownCommit(r *room, cv *conversation, g *mls.Group, sg *saga, numb
 	if err := s.carryJoined(r, sg); err != nil {
 		return err
 	}
+	if err := s.tellSiblings(r, cv, sg.Leaves); err != nil {
+		return err
+	}
 	s.dropPlan(r.ID, sg.Plan.N)
 	if sg.Plan.Renew && r.State == roomOK && r.Old == nil {
 		// protocol §2: a device renames its seat when it renews its leaf.

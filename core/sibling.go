@@ -3,9 +3,11 @@ package core
 import (
 	"context"
 	"errors"
+	"time"
 
 	"hearth/core/roster"
 	"hearth/identity"
+	"hearth/mls"
 	"hearth/wire"
 )
 
@@ -82,6 +84,75 @@ func (s *step) hearSibling(cv *conversation, from roster.Leaf, doors []address) 
 	d.Sibling = doors[0]
 	s.putDevice(d)
 	s.then(func() { s.c.wakeAllDevices() })
+	return nil
+}
+
+// youngRoom is how long after a room was founded, or joined, its first words are
+// said again to siblings that come after them.
+const youngRoom = time.Hour
+
+// tellSiblings says again in a young room what this device said there before its
+// siblings came: they are in the conversation no later than this device. Others
+// drop the second copy.
+func (s *step) tellSiblings(r *room, cv *conversation, came []addedLeaf) error {
+	me, err := s.me()
+	if err != nil {
+		return err
+	}
+	ro, err := s.roster(r.ID)
+	if err != nil {
+		return err
+	}
+	late := false
+	for _, a := range came {
+		l, ok := ro.Leaf(mls.LeafIndex(a.Index))
+		if !ok || l.Account != me.ID {
+			continue
+		}
+		// One that has just been linked is handed all of it.
+		handed, err := s.has(handoverName(l.Device))
+		if err != nil {
+			return err
+		}
+		late = late || !handed
+	}
+	if !late {
+		return nil
+	}
+	oldest := s.c.now().Add(-youngRoom).Unix()
+	for _, at := range ro.Leaves() {
+		l, err := s.leaf(r.ID, at.Index)
+		if err != nil || l.Since != 0 && l.Since < oldest {
+			return err
+		}
+	}
+	if err := s.withdraw(r); err != nil {
+		return err
+	}
+	return s.repeat(cv, r, r, 0, true)
+}
+
+// withdraw takes the messages that wait out of a room's outbox, for them to be said
+// behind others. Running counts that they took are not missing to anybody.
+func (s *step) withdraw(r *room) error {
+	var rows []*row
+	err := s.scan(outboxName(r.ID), func(_ string, b []byte) (bool, error) {
+		w := new(row)
+		rows = append(rows, w)
+		return true, decodeRecord(b, w)
+	})
+	if err != nil {
+		return err
+	}
+	for _, w := range rows {
+		switch {
+		case len(w.Message) == 0:
+		case w.Count == 0:
+			s.del(rowName(r.ID, w.N))
+		default:
+			s.putRow(r.ID, s.c.void(w))
+		}
+	}
 	return nil
 }
 

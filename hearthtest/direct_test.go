@@ -1,6 +1,7 @@
 package hearthtest
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -219,5 +220,36 @@ func TestWhoDidNotAnswerHasAnotherDevice(t *testing.T) {
 			t.Errorf("another conversation: %s", got)
 		}
 		phone.Expect("are you there?")
+	})
+}
+
+// TestFirstWordsReachSiblings: what is said before an account's other devices are
+// in a new conversation arrives on them all the same, and once with everybody.
+func TestFirstWordsReachSiblings(t *testing.T) {
+	Run(t, func(w *World) {
+		alice, bob, phone, tablet := w.Person("alice"), w.Person("bob"), w.Stranger("phone"), w.Stranger("tablet")
+		if err := alice.LinkTo(phone); err != nil {
+			t.Fatal(err)
+		}
+		if err := bob.LinkTo(tablet); err != nil {
+			t.Fatal(err)
+		}
+		room := alice.Send("bob", "one").Room
+		alice.Send(room, "two")
+		phone.Expect("one")
+		phone.Expect("two")
+		bob.Accept()
+		bob.Send(room, "three")
+		for _, p := range []*Person{alice, phone, tablet} {
+			p.Expect("three")
+		}
+		w.Sleep(time.Hour)
+		for _, p := range []*Person{bob, phone, tablet} {
+			texts := p.Texts()
+			slices.Sort(texts)
+			if got := slices.Compact(slices.Clone(texts)); len(got) != len(texts) {
+				t.Errorf("%s reads %q", p.Name, texts)
+			}
+		}
 	})
 }

@@ -136,6 +136,9 @@ func (f *fuzz) act(p *soul) func() {
 	return func() { f.answer(p, decline) }
 }
 
+// comesBack is how long a device may wait before it tries a server again.
+const comesBack = 5 * time.Minute
+
 // say sends a few messages, one after the other.
 func (f *fuzz) say(p *soul, in *place, n int) func() {
 	var list []*saying
@@ -143,7 +146,7 @@ func (f *fuzz) say(p *soul, in *place, n int) func() {
 		p.talks++
 		m := &saying{by: p, in: in, text: fmt.Sprintf("%s %06d", p.Name, p.talks), short: in.short}
 		for _, o := range f.souls {
-			if o.offline {
+			if o.offline || time.Since(o.apart) < comesBack {
 				m.missed = append(m.missed, o)
 			}
 		}

@@ -35,6 +35,7 @@ func (f *fuzz) happen() {
 			f.did.Offline++
 		} else {
 			f.w.Net.Online(p.Name)
+			p.apart = time.Now()
 		}
 	case n < 25:
 		s := f.server()
@@ -43,6 +44,9 @@ func (f *fuzz) happen() {
 		f.w.Sleep(f.span(time.Hour))
 		s.Start()
 		f.tell(p, "", "%s starts", s.URL)
+		for _, o := range f.souls {
+			o.apart = time.Now()
+		}
 		f.did.Outages++
 	case n < 32:
 		p.Stop()
@@ -72,10 +76,12 @@ func (f *fuzz) happen() {
 		f.w.Sleep(31*day + f.span(10*day))
 		if !p.offline {
 			f.w.Net.Online(p.Name)
+			p.apart = time.Now()
 		}
 		f.did.Absences++
 	case n < 39:
 		f.cut(p.Name)
+		p.apart = time.Now()
 		f.did.Cut++
 	case n < 43:
 		p.Skew = []time.Duration{0, time.Minute, -time.Minute, time.Hour, -time.Hour, day / 2, -day / 2}[f.rng.IntN(7)]

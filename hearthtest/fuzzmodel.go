@@ -14,6 +14,7 @@ type soul struct {
 	*Person
 	handle  string // the person's, in full
 	offline bool
+	apart   time.Time      // when it last had no connection, for sure
 	talks   int            // messages so far, to number them
 	heard   map[string]int // by text, what was read until the last rest
 	// copied is the home as it was once, restored says that it came back, or that
