@@ -172,6 +172,7 @@ func (c *Client) start(ctx context.Context) error {
 	c.wakeReads()
 	c.wakeHandover()
 	c.wakeArrival()
+	c.wakeRevoking()
 	return c.look(ctx, func(s *step) error {
 		if err := c.startDead(s); err != nil {
 			return err

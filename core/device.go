@@ -223,7 +223,7 @@ func (s *step) revoked() error {
 			s.closeRoom(r, roomRemoved)
 		}
 	}
-	for _, kind := range []string{"door", "package", "request", "parcel", "delivery", "handover", "arrival", "linking"} {
+	for _, kind := range []string{"door", "package", "request", "parcel", "delivery", "handover", "arrival", "linking", "revoking"} {
 		var names []string
 		err := s.scan(kind, func(name string, b []byte) (bool, error) {
 			names = append(names, name)

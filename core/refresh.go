@@ -1,6 +1,7 @@
 package core
 
 import (
+	"crypto/sha256"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -195,8 +196,15 @@ func (s *step) newestChain(ro *roster.Roster, account wire.AccountID, more [][]b
 		if from == nil {
 			continue
 		}
-		if c, err := from.Follow(more); err == nil && c.Compare(known) == identity.Ahead {
-			return c, nil
+		// Whoever fell out before the account's chain grew here begins earlier.
+		rest := more
+		for len(rest) > 0 && from.Contains(sha256.Sum256(rest[0])) {
+			rest = rest[1:]
+		}
+		for _, entries := range [][][]byte{more, rest} {
+			if c, err := from.Follow(entries); err == nil && c.Compare(known) == identity.Ahead {
+				return c, nil
+			}
 		}
 	}
 	return known, nil

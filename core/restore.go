@@ -32,6 +32,8 @@ type RestoreOptions struct {
 	Recovery string
 	// Older takes in a backup that is known not to be the newest.
 	Older bool
+	// RevokeOthers takes all other devices out of the account.
+	RevokeOthers bool
 }
 
 // Restored answers BackupRestore and BackupVerify.
@@ -420,7 +422,7 @@ func (c *Client) BackupRestore(ctx context.Context, o RestoreOptions) (Restored,
 	}); err != nil {
 		return Restored{}, err
 	}
-	if err := c.enter(ctx, a, key); err != nil {
+	if err := c.enter(ctx, a, key, o.RevokeOthers); err != nil {
 		return Restored{}, err
 	}
 	device, err := a.key()
@@ -447,8 +449,8 @@ func (s *step) restoredUnread(cv *conversation) error {
 }
 
 // enter makes this home's device one of the account, by the recovery key's word,
-// and makes its doors.
-func (c *Client) enter(ctx context.Context, a *account, key identity.RecoveryKey) error {
+// or the only one, and makes its doors.
+func (c *Client) enter(ctx context.Context, a *account, key identity.RecoveryKey, alone bool) error {
 	accounts := c.net.To(a.Server, lane.Accounts)
 	session, err := accounts.Now(ctx)
 	if err != nil {
@@ -468,6 +470,15 @@ func (c *Client) enter(ctx context.Context, a *account, key identity.RecoveryKey
 				a.Chain = chain.Entries()
 				break
 			}
+			if alone && liveDevices(chain) >= identity.MaxDevices { // room for this one first
+				a.Chain = chain.Entries()
+				if err := c.standAlone(ctx, a, device.ID(), key); err != nil {
+					return err
+				}
+				if chain, err = a.chain(); err != nil {
+					return err
+				}
+			}
 			next, entry, err := chain.AddDevice(key, device.Candidate(a.ID))
 			if err != nil {
 				return fmt.Errorf("add this device to the account: %w", err)
@@ -483,6 +494,11 @@ func (c *Client) enter(ctx context.Context, a *account, key identity.RecoveryKey
 		}
 		a.Stage, a.Domain = stageKnown, session.Welcome().Domain
 		if err := c.step(ctx, func(s *step) error { s.put(accountName, a); return nil }); err != nil {
+			return err
+		}
+	}
+	if alone {
+		if err := c.standAlone(ctx, a, device.ID(), key); err != nil {
 			return err
 		}
 	}
@@ -510,13 +526,14 @@ func (s *step) settleIn(me *account) error {
 	}
 	own.Added = s.c.now().Unix()
 	s.putDevice(own)
-	err = s.scan("device", func(name string, b []byte) (bool, error) {
+	var gone []identity.DeviceID
+	err = s.scan("device", func(_ string, b []byte) (bool, error) {
 		d := new(device)
 		if err := decodeRecord(b, d); err != nil {
 			return false, err
 		}
 		if in, ok := chain.Device(d.ID); !ok || !in.Live {
-			s.del(name)
+			gone = append(gone, d.ID)
 		}
 		return true, nil
 	})
@@ -544,7 +561,15 @@ func (s *step) settleIn(me *account) error {
 	if err := s.askEverywhere(); err != nil {
 		return err
 	}
-	return s.foundSelf(false)
+	if err := s.foundSelf(false); err != nil {
+		return err
+	}
+	for _, id := range gone {
+		if err := s.deviceGone(me, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // askEverywhere begins to bring this device into every room of a backup. Its

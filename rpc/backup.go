@@ -22,10 +22,12 @@ type BackupReadParams struct {
 	Words    string `json:"words,omitempty"`    // what opens it; a home opens its own without
 	Recovery string `json:"recovery,omitempty"` // the recovery key's, where words are the backup's own
 	Older    bool   `json:"older,omitempty"`    // take one that is not the newest
+	// RevokeOthers: to restore, take all other devices out of the account.
+	RevokeOthers bool `json:"revoke_others,omitempty"`
 }
 
 func (p BackupReadParams) options() core.RestoreOptions {
-	return core.RestoreOptions{From: p.From, Server: p.Server, Words: p.Words, Recovery: p.Recovery, Older: p.Older}
+	return core.RestoreOptions{From: p.From, Server: p.Server, Words: p.Words, Recovery: p.Recovery, Older: p.Older, RevokeOthers: p.RevokeOthers}
 }
 
 func backupVerify(ctx context.Context, c Core, p BackupReadParams) (core.Restored, error) {

@@ -75,3 +75,12 @@ func deviceRevoke(ctx context.Context, c Core, p IDParams) (core.Device, error) 
 	}
 	return c.RevokeDevice(ctx, p.ID)
 }
+
+// deviceAlone takes all devices but this one out of the account.
+func deviceAlone(ctx context.Context, c Core, _ None) ([]core.Device, error) {
+	out, err := c.RevokeOthers(ctx)
+	if out == nil {
+		out = []core.Device{}
+	}
+	return out, err
+}

@@ -55,6 +55,7 @@ var methods = map[string]call{
 	"device.join":     method(deviceJoin),
 	"device.progress": method(deviceProgress),
 	"device.revoke":   acting(deviceRevoke),
+	"device.alone":    acting(deviceAlone),
 
 	"rooms":          method(rooms),
 	"group.new":      acting(groupNew),

@@ -56,6 +56,7 @@ type Core interface {
 	LinkJoin(ctx context.Context, code, name string) (core.LinkPending, error)
 	LinkProgress(ctx context.Context, last core.LinkStatus) (core.LinkStatus, error)
 	RevokeDevice(ctx context.Context, id string) (core.Device, error)
+	RevokeOthers(ctx context.Context) ([]core.Device, error)
 	Rooms(ctx context.Context) ([]core.Room, error)
 	GroupNew(ctx context.Context, name string, who []string) (core.Group, error)
 	GroupAdd(ctx context.Context, room string, who []string) (core.Changed, error)

@@ -325,7 +325,7 @@ func TestParametersReachTheClient(t *testing.T) {
 		{"invite", InviteParams{Uses: 3, Expire: "7d"}},
 		{"group.set", GroupSetParams{Room: "r", Limit: &limit}},
 		{"backup.verify", BackupReadParams{From: "f", Words: "w", Older: true}},
-		{"backup.restore", BackupReadParams{From: "f", Words: "w", Recovery: "r"}},
+		{"backup.restore", BackupReadParams{From: "f", Words: "w", Recovery: "r", RevokeOthers: true}},
 	}
 	for _, k := range calls {
 		if err := c.Call(t.Context(), k.method, k.params, nil); err != nil {
@@ -339,7 +339,7 @@ func TestParametersReachTheClient(t *testing.T) {
 	if !slices.Equal(f.invites, []time.Duration{7 * 24 * time.Hour}) {
 		t.Errorf("invite got %v", f.invites)
 	}
-	if want := []core.RestoreOptions{{From: "f", Words: "w", Older: true}, {From: "f", Words: "w", Recovery: "r"}}; !slices.Equal(f.restored, want) {
+	if want := []core.RestoreOptions{{From: "f", Words: "w", Older: true}, {From: "f", Words: "w", Recovery: "r", RevokeOthers: true}}; !slices.Equal(f.restored, want) {
 		t.Errorf("backups got %+v", f.restored)
 	}
 	if g := f.groupAs; g.Retention != nil || g.Name != nil || *g.Limit != 12 {

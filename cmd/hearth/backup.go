@@ -107,7 +107,10 @@ func (a *app) backupRestoreCommand() *cobra.Command {
 
 This home becomes a new device of your account. The words are asked for, or read
 from standard input; those of your registration are enough. With the backup's own
-words give those of your registration with --recovery: they let the device in.`,
+words give those of your registration with --recovery: they let the device in.
+
+If your devices are lost or stolen, give --revoke-others: they are taken out of
+your account, whatever is done on them meanwhile.`,
 		Args: between(1, 1, "a FILE, or server"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
@@ -127,7 +130,12 @@ words give those of your registration with --recovery: they let the device in.`,
 			return show(a, r, func(w io.Writer, r core.Restored) {
 				fmt.Fprintf(w, "You are back: %s.\n", quantity(r.Items, "thing", "things"))
 				restoredFacts(w, r)
-				fmt.Fprintln(w, "Your conversations let this device in again, one after another. If you lost a device, take it out of your account.")
+				fmt.Fprint(w, "Your conversations let this device in again, one after another. ")
+				if p.RevokeOthers {
+					fmt.Fprintln(w, "It is the only device of your account now.")
+				} else {
+					fmt.Fprintln(w, "If you lost a device, take it out of your account.")
+				}
 			})
 		},
 	}
@@ -135,6 +143,7 @@ words give those of your registration with --recovery: they let the device in.`,
 	cmd.Flags().StringVar(&p.Server, "server", "", "the address of the house that holds it, with server")
 	cmd.Flags().StringVar(&p.Recovery, "recovery", "", "the words of your registration, with the backup's own")
 	cmd.Flags().BoolVar(&p.Older, "older", false, "though a newer one was made")
+	cmd.Flags().BoolVar(&p.RevokeOthers, "revoke-others", false, "take all your other devices out of the account")
 	return cmd
 }
 

@@ -219,21 +219,45 @@ func (a *app) deviceRefuseCommand() *cobra.Command {
 }
 
 func (a *app) deviceRevokeCommand() *cobra.Command {
-	return &cobra.Command{
+	var others bool
+	cmd := &cobra.Command{
 		Use:   "revoke ID",
-		Short: "Take a device out of your account",
-		Args:  exactly(1, "the ID of a device"),
+		Short: "Take a device out of your account, or all but this one",
+		Args:  between(0, 1, "the ID of a device, or --others"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var d core.Device
-			if err := a.call(cmd.Context(), "device.revoke", rpc.IDParams{ID: args[0]}, &d); err != nil {
-				return err
+			if (len(args) == 1) == others {
+				return wire.Errorf(wire.BadInput, "this takes the ID of a device, or --others for all but this one").
+					WithNext("list them with: hearth device list")
 			}
-			return show(a, d, func(w io.Writer, d core.Device) {
-				fmt.Fprintf(w, "%s is no device of yours any more.\n", firstOf(word(d.Name), "It"))
-				fmt.Fprintln(w, "What it had received stays on it. Nothing new reaches it.")
-			})
+			var gone []core.Device
+			if others {
+				if err := a.call(cmd.Context(), "device.alone", rpc.None{}, &gone); err != nil {
+					return err
+				}
+			} else {
+				gone = make([]core.Device, 1)
+				if err := a.call(cmd.Context(), "device.revoke", rpc.IDParams{ID: args[0]}, &gone[0]); err != nil {
+					return err
+				}
+			}
+			for _, d := range gone {
+				if err := show(a, d, revokedWords); err != nil {
+					return err
+				}
+			}
+			if len(gone) == 0 {
+				a.note("This is your only device.")
+			}
+			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&others, "others", false, "all devices but this one")
+	return cmd
+}
+
+func revokedWords(w io.Writer, d core.Device) {
+	fmt.Fprintf(w, "%s is no device of yours any more.\n", firstOf(word(d.Name), "It"))
+	fmt.Fprintln(w, "What it had received stays on it. Nothing new reaches it.")
 }
 
 // errQR says that a code is too long for a picture; the text is there all the

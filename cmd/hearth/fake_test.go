@@ -236,6 +236,10 @@ func (h *fakeHome) RevokeDevice(context.Context, string) (core.Device, error) {
 	return h.device(), h.fails
 }
 
+func (h *fakeHome) RevokeOthers(context.Context) ([]core.Device, error) {
+	return []core.Device{h.device()}, h.fails
+}
+
 func (h *fakeHome) GroupNew(_ context.Context, name string, who []string) (core.Group, error) {
 	return core.Group{Room: "room", Name: name, Members: h.members(), Skipped: []core.Skipped{{Handle: "eve", Code: "not_found"}}}, h.fails
 }
