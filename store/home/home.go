@@ -58,8 +58,8 @@ type Home struct {
 	w    *sql.DB // the one writer
 
 	// Parsing SQL takes longer than these do.
-	get      *sql.Stmt // of db
-	put, del *sql.Stmt // of w
+	get, from, behind *sql.Stmt // of db
+	put, del          *sql.Stmt // of w
 
 	mu     sync.Mutex // guards what follows
 	timer  *time.Timer
@@ -146,6 +146,8 @@ func (h *Home) open(ctx context.Context) error {
 		sql  string
 	}{
 		{&h.get, h.db, "SELECT v FROM kv WHERE k = $1"},
+		{&h.from, h.db, "SELECT k, v FROM kv WHERE k >= $1 AND k < $2 ORDER BY k LIMIT $3"},
+		{&h.behind, h.db, "SELECT k, v FROM kv WHERE k > $1 AND k < $2 ORDER BY k LIMIT $3"},
 		{&h.put, h.w, "INSERT INTO kv (k, v) VALUES ($1, $2) ON CONFLICT (k) DO UPDATE SET v = excluded.v"},
 		{&h.del, h.w, "DELETE FROM kv WHERE k = $1"},
 	} {
@@ -236,11 +238,11 @@ func (h *Home) GetMany(ctx context.Context, keys []string) ([][]byte, error) {
 // Scan returns, in order, at most limit records whose keys begin with prefix and
 // sort behind after. Keys are printable ASCII.
 func (h *Home) Scan(ctx context.Context, prefix, after string, limit int) (keys []string, values [][]byte, err error) {
-	query, from := "SELECT k, v FROM kv WHERE k > $1 AND k < $2 ORDER BY k LIMIT $3", after
+	query, at := h.behind, after
 	if after < prefix {
-		query, from = "SELECT k, v FROM kv WHERE k >= $1 AND k < $2 ORDER BY k LIMIT $3", prefix
+		query, at = h.from, prefix
 	}
-	rows, err := h.db.QueryContext(ctx, query, from, prefix+"\x7f", limit)
+	rows, err := query.QueryContext(ctx, at, prefix+"\x7f", limit)
 	if err != nil {
 		return nil, nil, dbError("read the home", err)
 	}
