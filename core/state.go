@@ -172,8 +172,12 @@ func (s *step) del(name string) {
 	s.batch.Delete(name)
 }
 
-// scanPage is how many records a scan reads at a time.
-const scanPage = 128
+// scanPage is how many records a scan reads at a time; scanFirst, how many it
+// begins with: many want the first alone.
+const (
+	scanPage  = 128
+	scanFirst = 4
+)
 
 // scan calls f for each record under prefix, the step's own changes included,
 // in order of their names for numbered ones. f returns false to stop.
@@ -186,9 +190,9 @@ func (s *step) scan(prefix string, f func(name string, value []byte) (bool, erro
 	}
 	slices.Sort(own)
 	give := func(name string, value []byte) (bool, error) { return f(name, value) }
-	after := ""
+	after, page := "", scanFirst
 	for {
-		items, err := s.c.vault.Scan(s.ctx, prefix, after, scanPage)
+		items, err := s.c.vault.Scan(s.ctx, prefix, after, page)
 		if err != nil {
 			return err
 		}
@@ -212,10 +216,10 @@ func (s *step) scan(prefix string, f func(name string, value []byte) (bool, erro
 				return err
 			}
 		}
-		if len(items) < scanPage {
+		if len(items) < page {
 			break
 		}
-		after = items[len(items)-1].Name
+		after, page = items[len(items)-1].Name, min(4*page, scanPage)
 	}
 	for _, name := range own {
 		if more, err := give(name, s.over[name].value); err != nil || !more {
