@@ -238,6 +238,7 @@ type Room struct {
 	Pinned    bool     `json:"pinned,omitempty"`
 	Muted     bool     `json:"muted,omitempty"`
 	Archived  bool     `json:"archived,omitempty"`
+	Draft     string   `json:"draft,omitempty"` // what is to be said there, and was not yet
 	Members   []Member `json:"members"`
 	Role      string   `json:"role"`
 	Retention string   `json:"retention"` // as typed: 1d, 7d, 30d, 1y, keep

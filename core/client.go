@@ -76,6 +76,8 @@ type Client struct {
 	// failed holds why plans were given up, until whoever waits for them has
 	// read it.
 	failed map[planID]error
+	// drafted is when a draft was last told to the other devices at once.
+	drafted time.Time
 	// hurried: what was read is told at once, for whoever opened the home may be
 	// about to go.
 	hurried bool

@@ -61,11 +61,14 @@ func (s *step) markedAll(cv *conversation) error {
 	return s.marked(cv.ID, b64(newest))
 }
 
-// wakeReads starts what posts the marks.
+// wakeReads starts what posts the marks, and drafts (draft.go).
 func (c *Client) wakeReads() {
 	c.poke(queueID{what: readQueue}, func(ctx context.Context) (act action, err error) {
 		err = c.look(ctx, func(s *step) error {
 			waits, err := s.any("read")
+			if err == nil && !waits {
+				waits, err = s.any("unshared")
+			}
 			if err != nil || !waits {
 				delete(c.noticed, noticedKey{})
 				return err
@@ -100,7 +103,10 @@ func (c *Client) shareReads(ctx context.Context) error {
 		for _, name := range names {
 			s.del(name)
 		}
-		return s.share(items...)
+		if err := s.share(items...); err != nil {
+			return err
+		}
+		return s.shareUnshared()
 	})
 }
 

@@ -49,6 +49,11 @@ func (s *step) describe(cv *conversation) (Room, error) {
 		return out, err
 	}
 	out.Nickname, out.Pinned, out.Muted, out.Archived = kept.Nickname, kept.Pinned, kept.Muted, kept.Archived
+	draft, err := s.setting(settingOf(draftSetting, cv.ID))
+	if err != nil {
+		return out, err
+	}
+	out.Draft = string(draft)
 	out.Epoch = uint64(r.Epoch)
 	switch {
 	case r.Leaving, r.State == roomLeft:

@@ -151,7 +151,7 @@ func (s *step) say(id convID, m *content.Message, body []byte) (content.MessageI
 		return mid, err
 	}
 	s.putRoom(r)
-	return mid, nil
+	return mid, s.spent(id, m)
 }
 
 // canSay says why a room takes no messages from us, if it does not. Out of step

@@ -69,7 +69,10 @@ func (s *step) shareSetting(name string, value []byte, until int64) error {
 	if err := s.putSetting(v); err != nil {
 		return err
 	}
-	return s.share(item(syncSetting, v))
+	if s.tellSoon(v) {
+		return nil
+	}
+	return s.shareValue(v)
 }
 
 // heardSetting takes in what another device of the account has set, unless

@@ -94,7 +94,11 @@ func item(k syncKind, v any) syncItem { return syncItem{Kind: k, Body: wire.Enco
 
 // share posts items to this account's other devices. Where there are none
 // nothing is posted.
-func (s *step) share(items ...syncItem) error {
+func (s *step) share(items ...syncItem) error { return s.shareUntil(0, items...) }
+
+// shareUntil is share for what has an end: it is posted until then, if it could
+// not be before; 0: it has none.
+func (s *step) shareUntil(until int64, items ...syncItem) error {
 	if s.syncing || len(items) == 0 {
 		return nil
 	}
@@ -106,7 +110,7 @@ func (s *step) share(items ...syncItem) error {
 	if err != nil || canPost(r) != nil {
 		return err
 	}
-	if _, err := s.enqueue(r, row{Kind: content.KindSync, Body: wire.Encode(syncBody{Version: syncVersion, Items: items})}); err != nil {
+	if _, err := s.enqueue(r, row{Kind: content.KindSync, Body: wire.Encode(syncBody{Version: syncVersion, Items: items}), Until: until}); err != nil {
 		return err
 	}
 	s.putRoom(r)

@@ -32,6 +32,7 @@ var methods = map[string]call{
 	"settings":      acting(settings),
 
 	"send":     settled(send),
+	"draft":    acting(draft),
 	"edit":     acting(edit),
 	"delete":   acting(remove),
 	"react":    acting(react),

@@ -31,6 +31,7 @@ type Core interface {
 	Safety(ctx context.Context, who string) (core.Safety, error)
 	Configure(ctx context.Context, ch core.SettingsChange) (core.AccountSettings, error)
 	Send(ctx context.Context, o core.SendOptions) (core.Sent, error)
+	Draft(ctx context.Context, to string, text *string) (core.Draft, error)
 	Amend(ctx context.Context, o core.AmendOptions) (core.Sent, error)
 	CatchUp(ctx context.Context) error
 	// Receive gives out what has arrived even when ctx has ended; only then

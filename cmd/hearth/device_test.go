@@ -118,9 +118,13 @@ func TestThreeDevices(t *testing.T) {
 
 	// What one sets, all have.
 	process(t, "--home", home("phone"), "arrange", "bob", "--name", "Uncle Bob", "--pin", "on")
+	process(t, "--home", home("phone"), "draft", room, "not yet")
 	process(t, "--home", home("tablet"), "settings", "--receipts", "off", "--retention", "7d")
 	for _, name := range []string{"alice", "phone", "tablet"} {
 		if got := process(t, "--home", home(name), "arrange", room)[0]; got["nickname"] != "Uncle Bob" || got["pinned"] != true {
+			t.Errorf("%s has %v", name, got)
+		}
+		if got := process(t, "--home", home(name), "draft", "bob")[0]; got["text"] != "not yet" {
 			t.Errorf("%s has %v", name, got)
 		}
 		if got := process(t, "--home", home(name), "settings")[0]; got["receipts"] != false || got["retention"] != "7d" {

@@ -104,6 +104,14 @@ func (h *fakeHome) Arrange(_ context.Context, to string, a core.Arrangement) (co
 	return core.Arranged{Room: "room", Account: h.handle(), Handle: h.handle(), Nickname: h.nickname(), Muted: true, Pinned: a.Pinned != nil && *a.Pinned}, h.fails
 }
 
+func (h *fakeHome) Draft(_ context.Context, to string, text *string) (core.Draft, error) {
+	d := core.Draft{Room: "room"}
+	if !h.bare && (text == nil || *text != "") {
+		d.Text, d.Edited, d.Expires = "not yet", &moment, h.end()
+	}
+	return d, h.fails
+}
+
 func (h *fakeHome) Safety(context.Context, string) (core.Safety, error) {
 	return core.Safety{Safety: strings.Repeat("0123456789", 6), Account: "acc", Handle: h.handle(), Nickname: h.nickname()}, h.fails
 }
@@ -189,7 +197,7 @@ func (h *fakeHome) Rooms(context.Context) ([]core.Room, error) {
 		return nil, nil
 	}
 	return []core.Room{{Room: "room", Kind: core.KindDirect, Name: h.handle(), Members: h.members(), Role: "owner", Retention: "30d", Epoch: 3, State: core.RoomOK,
-		Nickname: h.nickname(), Pinned: !h.bare, Muted: !h.bare, Archived: !h.bare}}, nil
+		Nickname: h.nickname(), Pinned: !h.bare, Muted: !h.bare, Archived: !h.bare, Draft: h.nickname()}}, nil
 }
 
 func (h *fakeHome) device() core.Device {

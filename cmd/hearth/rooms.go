@@ -58,7 +58,7 @@ func roomWords(w io.Writer, r core.Room, me string) {
 		core.RoomLeft:      "you left",
 		core.RoomRemoved:   "you were taken out",
 	}[r.State]
-	facts(w, "room", r.Room, "with", members, "you are", r.Role, "time", endWords(r.Retention), "unread", unread, "you set", standing(r.Pinned, r.Muted, r.Archived), "state", state)
+	facts(w, "room", r.Room, "with", members, "you are", r.Role, "time", endWords(r.Retention), "unread", unread, "draft", word(r.Draft), "you set", standing(r.Pinned, r.Muted, r.Archived), "state", state)
 }
 
 // memberWords lists the people beside me by their names.
