@@ -225,6 +225,10 @@ func (s *step) takeBack(old *room, cv *conversation, inv *letter.Wrapper, j *joi
 	if err != nil {
 		return err
 	}
+	waits, err := s.waitingRefreshes(old.ID)
+	if err != nil {
+		return err
+	}
 	next, leaving := old.Next, old.Leaving
 	if l, err := s.lineage(old.ID); err != nil {
 		return err
@@ -247,6 +251,9 @@ func (s *step) takeBack(old *room, cv *conversation, inv *letter.Wrapper, j *joi
 		if _, err := s.enqueue(r, w); err != nil {
 			return err
 		}
+	}
+	if err := s.answerWaiting(r, waits); err != nil {
+		return err
 	}
 	if leaving {
 		if err := s.leaveAgain(r); err != nil {
@@ -318,11 +325,14 @@ func (s *step) hearVerdict(v *letter.Verdict) error {
 	if err != nil || r == nil {
 		return err
 	}
-	if h, err := s.healing(r.ID); err != nil || r.State != roomOutOfStep && (h == nil || !h.stillAsks(r)) {
-		return err
-	}
 	me, err := s.me()
 	if err != nil {
+		return err
+	}
+	if v.Removed && r.State == roomBeaten {
+		return s.removedBefore(r, cv, v)
+	}
+	if h, err := s.healing(r.ID); err != nil || r.State != roomOutOfStep && (h == nil || !h.stillAsks(r)) {
 		return err
 	}
 	ro, err := s.lastRoster(r.ID)
@@ -336,19 +346,27 @@ func (s *step) hearVerdict(v *letter.Verdict) error {
 		if v.Account != me.ID && (ro == nil || !mayRemove(roleOf(ro, v.Account), roleOf(ro, me.ID))) {
 			return nil
 		}
-		until := s.c.now().Add(noticeKept).Unix()
-		if waits, err := s.anyBehind(outboxName(r.ID), 0); err != nil {
-			return err
-		} else if waits {
-			if err := s.notice(cv, NoticeUndelivered, "What you said last could not be delivered: you are no longer in this conversation."); err != nil {
-				return err
-			}
-		}
-		s.closeRoom(r, roomRemoved)
-		_, err := s.record(cv, happening{Type: EventLeft, At: s.c.now().UnixMilli(), Account: me.ID, By: v.Account, Until: until})
-		return err
+		return s.isRemoved(r, cv, v.Account)
 	}
 	return s.told(r, cv, ro, v)
+}
+
+// isRemoved ends a room from which somebody has removed the account.
+func (s *step) isRemoved(r *room, cv *conversation, by wire.AccountID) error {
+	me, err := s.me()
+	if err != nil {
+		return err
+	}
+	if waits, err := s.anyBehind(outboxName(r.ID), 0); err != nil {
+		return err
+	} else if waits {
+		if err := s.notice(cv, NoticeUndelivered, "What you said last could not be delivered: you are no longer in this conversation."); err != nil {
+			return err
+		}
+	}
+	s.closeRoom(r, roomRemoved)
+	_, err = s.record(cv, happening{Type: EventLeft, At: s.c.now().UnixMilli(), Account: me.ID, By: by, Until: s.c.now().Add(noticeKept).Unix()})
+	return err
 }
 
 // mayRemove reports whether a role removes another (package roster).

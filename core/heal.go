@@ -28,7 +28,10 @@ const (
 	// at a time; and everyone again each day.
 	membersAfter = time.Hour
 	membersAsked = 3
-	askAgain     = 24 * time.Hour
+	// askNext is how soon the next members are asked where the place of a device
+	// does not open any more: who has one may be any of them.
+	askNext  = time.Minute
+	askAgain = 24 * time.Hour
 )
 
 // healing is what a device does to get back into step in a room.
@@ -400,14 +403,20 @@ func (s *step) askNow(h *healing, r *room, cv *conversation, now time.Time) erro
 	}
 	if h.Members <= now.Unix() {
 		h.Members = now.Add(askAgain).Unix()
-		if h.Where {
-			h.Members = now.Add(whereNext).Unix()
-		}
+		before := h.Asked
 		more, err := s.memberDoors(h, cv, ro)
 		if err != nil {
 			return err
 		}
 		doors = append(doors, more...)
+		switch n, err := s.others(ro); {
+		case err != nil:
+			return err
+		case h.Where:
+			h.Members = now.Add(whereNext).Unix()
+		case h.Unseated && before < n && h.Asked < n:
+			h.Members = now.Add(askNext).Unix()
+		}
 	}
 	for _, at := range doors {
 		if err := s.sendRequest(h, at); err != nil {
@@ -415,6 +424,20 @@ func (s *step) askNow(h *healing, r *room, cv *conversation, now time.Time) erro
 		}
 	}
 	return nil
+}
+
+// others counts the accounts beside ours that have a leaf.
+func (s *step) others(ro *roster.Roster) (n uint32, err error) {
+	me, err := s.me()
+	if err != nil || ro == nil {
+		return 0, err
+	}
+	for _, m := range ro.State().Members {
+		if m.Account != me.ID && len(ro.LeavesOf(m.Account)) > 0 {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // sendRequest sends the newest request to a door.

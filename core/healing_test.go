@@ -251,6 +251,56 @@ func TestSeatSuspect(t *testing.T) {
 	})
 }
 
+// TestAskedWhileOut: whoever is asked to put somebody back while it is out of step
+// itself does so when it is back.
+func TestAskedWhileOut(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		homes, room := club(t, "alice", "bob", "carol")
+		alice, bob, carol := homes[0], homes[1], homes[2]
+		alice.stop()
+		carol.inRoom(room, func(s *step, r *roomRecord, cv *conversation) error {
+			ro, err := s.roster(r.ID)
+			if err != nil {
+				return err
+			}
+			me, err := s.me()
+			if err != nil {
+				return err
+			}
+			r.State = roomOutOfStep
+			later := s.c.now().Add(askAgain).Unix() // nobody else is asked
+			h := &healing{Room: r.ID, Conv: r.Conv, Since: s.c.now().Unix(), Siblings: later, Members: later, Unseated: true}
+			h.Leaves = append(h.Leaves, ro.LeavesOf(me.ID)[0].Hash)
+			err = s.ask(h, cv, ro)
+			s.put(healingName(r.ID), h)
+			return err
+		})
+		body := letter.Rejoin{Request: carol.healing(room).Request}.Encode()
+		bob.fallOut(room, NoticeSeatLost)
+		bob.inRoomless(func(s *step) error { return s.hearRejoin(body) })
+		time.Sleep(time.Minute)
+		alice.start()
+		time.Sleep(5 * time.Minute)
+		agree(t, room, alice, bob, carol)
+	})
+}
+
+// TestOwnSeatIsNobodysFault: once a device's own seat has taken the place of the
+// one that it was given, who gave it cannot have spoiled it.
+func TestOwnSeatIsNobodysFault(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		homes, room := club(t, "alice", "bob", "carol", "dave", "erin", "fred")
+		for _, h := range homes[1:] {
+			h.inRoom(room, func(s *step, r *roomRecord, _ *conversation) error {
+				if by, err := s.suspect(r.ID); err != nil || by != (wire.AccountID{}) {
+					t.Errorf("%s would suspect who added them, %v", h.name, err)
+				}
+				return nil
+			})
+		}
+	})
+}
+
 // TestLiars: a plain member says that somebody was removed, and which leaf it
 // holds; neither has an effect, and whoever tells the truth is believed.
 func TestLiars(t *testing.T) {

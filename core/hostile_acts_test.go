@@ -36,6 +36,11 @@ var hostileRows = []hostileRow{
 			"online": "seats_differ member_refreshed member_refreshed", "away": "seats_differ member_refreshed member_refreshed"},
 		edits: []hearthtest.Edit{edit("core/inbox.go", "if err := s.heal(r, cv, code); err != nil {", "if err := error(nil); err != nil {")}},
 
+	// Nobody is left who could put the others back.
+	{name: "seat strip of everybody", act: everySeatStripped, away: "erin", refreshed: true, within: founded,
+		told:  map[string]string{"away": "seat_lost rejoined", "online": "seats_differ seat_lost moved_untold member_refreshed"},
+		edits: []hearthtest.Edit{edit("core/stranded.go", "return s.mayFound(r, l, NoticeServerLost, refreshWait)", "return nil")}},
+
 	{name: "another's seat id", act: bobsSeat, away: "bob erin", gone: true, edits: []hearthtest.Edit{firstSeat}},
 
 	// Three layers: the leaf's key is not that account's, the account changes, the
@@ -147,13 +152,19 @@ func leavingOut(h *house, m *insider, names ...string) *mls.PendingCommit {
 	return pending
 }
 
-// seatsStripped commits nothing, and names seats to the server.
-func seatsStripped(h *house, m *insider) {
+// seatsStripped commits nothing, and names some seats to the server.
+func seatsStripped(h *house, m *insider) { strips(h, m, h.Bob, h.Person("dave")) }
+
+// everySeatStripped leaves nobody but mallory a seat.
+func everySeatStripped(h *house, m *insider) { strips(h, m, h.honest()...) }
+
+func strips(h *house, m *insider, people ...*hearthtest.Person) {
+	h.T.Helper()
 	pending, err := m.Group.Commit(mls.CommitOptions{})
 	m.must(err)
 	var seats []wire.SeatID
-	for _, name := range []string{"bob", "dave"} {
-		seats = append(seats, seatOf(h, m, name))
+	for _, p := range people {
+		seats = append(seats, seatOf(h, m, p.Name))
 	}
 	m.sendCommit(pending.Message(), m.token(pending.Staged()).Hash(), seats, nil)
 }

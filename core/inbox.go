@@ -141,7 +141,10 @@ func (l *roomLog) refused(ctx context.Context, code wire.Code) error {
 		}
 		// The server's word: it changes what we can do here, never who is a
 		// member (attacks A01).
-		return s.outOfStep(r, cv, NoticeSeatLost, "The server does not open this device's place in the conversation any more.")
+		if err := s.outOfStep(r, cv, NoticeSeatLost, "The server does not open this device's place in the conversation any more."); err != nil {
+			return err
+		}
+		return s.stranded(r)
 	})
 }
 

@@ -39,6 +39,9 @@ type lineage struct {
 	// Unread says that the log cannot be read any more: the room is gone, or our
 	// place in it.
 	Unread bool
+	// Shut is since when our place in it does not open, though the room is there,
+	// Unix seconds; 0: it does.
+	Shut int64
 
 	// Due is when it is our turn to found a successor, Unix seconds; 0: nothing
 	// calls for one. Why is the code of what does, To the server that somebody
@@ -117,7 +120,7 @@ func (s *step) entered(r *room, before pastEpoch, ch mls.Changes, number wire.Nu
 		return err
 	}
 	l.Before = &before
-	if len(ch.Added) > 0 {
+	if len(ch.Added) > len(roster.Rejoins(ch)) {
 		l.Grown = number
 	}
 	l.Later, l.LaterAt, l.Beyond, l.OutOfStep = nil, 0, false, nil

@@ -85,8 +85,11 @@ func (s *step) hearRejoin(body []byte) error {
 	if err == nil && r != nil && r.State == roomLeft {
 		return s.tellWasOut(r, cv, a, j)
 	}
+	if err == nil && r != nil && r.State == roomOutOfStep {
+		return s.keepAsking(r, a, j)
+	}
 	if err != nil || r == nil || r.State != roomOK {
-		return err // out of step ourselves, or gone: others answer
+		return err // gone: others answer
 	}
 	ro, err := s.roster(r.ID)
 	if err != nil {

@@ -85,8 +85,8 @@ func (s *step) logState(r *room, cv *conversation, o wire.SeatOpened) error {
 	if err != nil {
 		return err
 	}
-	if l.LostSince != 0 {
-		l.LostSince = 0
+	if l.LostSince != 0 || l.Unread {
+		l.LostSince, l.Unread, l.Shut = 0, false, 0
 		if l.Why == NoticeServerLost {
 			l.Due, l.Why = 0, ""
 		}
@@ -112,6 +112,9 @@ func (s *step) logGone(r *room, why wire.Code) error {
 		return err
 	}
 	l.Unread = true
+	if why != wire.Gone {
+		l.Shut = s.c.now().Unix()
+	}
 	s.then(s.c.wakeSuccessors)
 	if why == wire.Gone {
 		// Those who are in another already can let us in until then.

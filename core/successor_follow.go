@@ -25,6 +25,9 @@ type candidate struct {
 	Wrapper letter.Wrapper
 	At      int64 // Unix seconds
 	Until   int64
+	// Asked: its log did not name it, and this device asked where the
+	// conversation is.
+	Asked bool
 }
 
 func candidateName(id []byte) string { return vault.Name("candidate", b64(id)) }
@@ -84,6 +87,7 @@ const (
 // wakeSuccessors looks at the candidates.
 func (c *Client) wakeSuccessors() {
 	c.poke(queueID{what: successorQueue}, func(ctx context.Context) (act action, err error) {
+		var look time.Duration
 		err = c.step(ctx, func(s *step) error {
 			return s.scan("candidate", func(name string, b []byte) (bool, error) {
 				cand := new(candidate)
@@ -98,10 +102,21 @@ func (c *Client) wakeSuccessors() {
 					s.del(name)
 				case v == verdictJoin:
 					act = func(ctx context.Context) (time.Duration, error) { return 0, c.follow(ctx, cand) }
+				default:
+					left, err := s.whileUnnamed(name, cand)
+					if err != nil {
+						return false, err
+					}
+					if left > 0 && (look == 0 || left < look) {
+						look = left
+					}
 				}
 				return act == nil, nil
 			})
 		})
+		if act == nil && look > 0 {
+			act = waitFor(look)
+		}
 		return act, err
 	})
 }
@@ -138,6 +153,8 @@ func (s *step) decide(cand *candidate) (verdict, error) {
 		return verdictWait, nil // a later one of the same log may still come
 	case !l.unreadable(s.c.now()):
 		return verdictWait, nil
+	case l.shutFor(s.c.now()) > 0:
+		return verdictWait, nil // a refresh comes first
 	case r.ID != cv.Room && (a == nil || !a.Entered):
 		return verdictDrop, nil
 	}

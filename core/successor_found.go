@@ -137,7 +137,7 @@ func (c *Client) prospect(ctx context.Context, id wire.RoomID) (p *prospect, err
 		if at.base, err = s.newest(r, l); err != nil {
 			return err
 		}
-		at.gone = l.Unread
+		at.gone = l.Unread && l.Shut == 0
 		for _, m := range at.base.State().Members {
 			if m.Account == at.me.ID {
 				continue

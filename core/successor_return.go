@@ -71,7 +71,8 @@ func (s *step) mayReturn(r *room, cv *conversation, inv *letter.Wrapper, j *join
 		return wayNone, err
 	}
 	f, err := roster.ParseFounding(l.Accepted.Founding)
-	if err != nil || wire.Epoch(f.Base)+1 >= inv.Epoch {
+	untold := l.Accepted.Number == 0
+	if err != nil || untold && r.Epoch >= inv.Epoch || !untold && wire.Epoch(f.Base)+1 >= inv.Epoch {
 		return wayNone, nil
 	}
 	me, err := s.me()
@@ -81,6 +82,17 @@ func (s *step) mayReturn(r *room, cv *conversation, inv *letter.Wrapper, j *join
 	st := j.roster.State()
 	if convID(st.ID) != cv.ID || st.Generation >= f.Generation || roleOf(j.roster, me.ID) == 0 {
 		return wayNone, nil
+	}
+	if untold {
+		unchanged, known, err := s.unchangedSince(l, f, cv.Room)
+		switch {
+		case err != nil:
+			return wayNone, err
+		case !known:
+			return wayLater, nil
+		case !unchanged:
+			return wayNone, nil
+		}
 	}
 	last, err := roster.Parse(l.Later)
 	switch {

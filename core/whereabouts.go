@@ -17,31 +17,35 @@ import (
 // whereNext is how long such a question waits before the next three are asked.
 const whereNext = time.Hour
 
-// askWhere asks where a conversation is. What this device has said behind a number
-// of the log is said again if it is elsewhere. The caller saves the room.
-func (s *step) askWhere(r *room, cv *conversation, after wire.Number) error {
+// askWhere asks where a conversation is, once a day at most, and reports whether it
+// does. What this device has said behind a number of the log is said again if it is
+// elsewhere.
+func (s *step) askWhere(r *room, cv *conversation, after wire.Number) (bool, error) {
 	if r.State != roomOK || cv.Room != r.ID || cv.Kind == KindSelf {
-		return nil
+		return false, nil
 	}
-	if h, err := s.healing(r.ID); err != nil || h != nil {
-		return err
+	now := s.c.now()
+	h, err := s.healing(r.ID)
+	switch {
+	case err != nil:
+		return false, err
+	case h == nil:
+		h = &healing{Room: r.ID, Conv: r.Conv, Where: true, After: after, Since: r.ReadAt}
+		if h.Since == 0 {
+			h.Since = now.Unix()
+		}
+	case !h.Where || now.Sub(time.Unix(h.Made, 0)) < askAgain:
+		return false, nil
 	}
 	ro, err := s.lastRoster(r.ID)
 	if err != nil || ro == nil {
-		return err
+		return false, err
 	}
-	now := s.c.now().Unix()
-	h := &healing{Room: r.ID, Conv: r.Conv, Since: now, Siblings: now, Members: now, Where: true, After: after}
-	if r.ReadAt != 0 {
-		h.Since = r.ReadAt
-	}
+	h.Siblings, h.Members, h.Asked, h.After = now.Unix(), now.Unix(), 0, min(h.After, after)
 	if err := s.ask(h, cv, ro); err != nil {
-		return err
+		return false, err
 	}
-	s.put(healingName(r.ID), h)
-	id := r.ID
-	s.then(func() { s.c.wakeHealing(id) })
-	return nil
+	return true, s.hurried(h)
 }
 
 // foundingMissed asks where a conversation is after a hole in its log in which its
@@ -50,7 +54,49 @@ func (s *step) foundingMissed(r *room, cv *conversation, read wire.Number) error
 	if s.c.now().Sub(time.Unix(r.ReadAt, 0)) < wire.MaxTTL {
 		return nil
 	}
-	return s.askWhere(r, cv, read)
+	_, err := s.askWhere(r, cv, read)
+	return err
+}
+
+// unnamedFor is how long a founding that somebody wrote of may be missing in a log
+// that can be read.
+const unnamedFor = time.Hour
+
+// whileUnnamed looks after a candidate that waits, and returns when to look again; 0:
+// when something has changed. A founder that could not write to the log, as it
+// could not read it, is elsewhere with everybody who could not either.
+func (s *step) whileUnnamed(name string, cand *candidate) (time.Duration, error) {
+	inv := &cand.Wrapper
+	r, err := s.room(inv.Old)
+	if err != nil || r == nil {
+		return 0, err
+	}
+	l, err := s.lineage(r.ID)
+	if err != nil {
+		return 0, err
+	}
+	now := s.c.now()
+	if left := l.shutFor(now); left > 0 {
+		return left, nil
+	}
+	if cand.Asked || r.State != roomOK || l.Accepted != nil {
+		return 0, nil
+	}
+	if left := time.Unix(cand.At, 0).Add(unnamedFor).Sub(now); left > 0 {
+		return left, nil
+	}
+	if _, in, err := s.untoldRank(r, l, inv); err != nil || !in {
+		return 0, err
+	}
+	cv, err := s.conv(r.Conv)
+	if err != nil || cv == nil {
+		return 0, err
+	}
+	if cand.Asked, err = s.askWhere(r, cv, l.Grown); err != nil || !cand.Asked {
+		return unnamedFor, err
+	}
+	s.putUntil(name, cand, cand.Until)
+	return 0, nil
 }
 
 // stillAsks reports whether a room's device wants what a healing is about.

@@ -246,6 +246,9 @@ func (c *Client) sendRename(r *room) action {
 			}
 			// If neither opens the reader finds out, and says so.
 			cur.Old = nil
+			if !lost {
+				s.del(adderName(r.ID)) // nobody else's to spoil
+			}
 			s.putRoom(cur)
 			s.then(func() { c.resume(cur) })
 			return nil

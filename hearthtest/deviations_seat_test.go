@@ -82,7 +82,7 @@ var seatDeviations = []Deviation{
 			st.T.Fatal(err)
 		}
 		st.Bob.Notice(core.NoticeSeatLost)
-	}, []Edit{{"core/inbox.go", "return s.outOfStep(r, cv, NoticeSeatLost", "return nil\n\t\treturn s.outOfStep(r, cv, NoticeSeatLost"}}},
+	}, []Edit{{"core/inbox.go", "if err := s.outOfStep(r, cv, NoticeSeatLost", "return nil\n\t\tif err := s.outOfStep(r, cv, NoticeSeatLost"}}},
 
 	{"a room called gone", func(st *Stage) {
 		st.Bob.Stop()
