@@ -30,6 +30,9 @@ const (
 	keyName      = "key"
 	lockName     = "lock"
 	settingsName = "settings"
+	// dueName is there while a check is due that did not pass: closing a damaged
+	// file puts its log in order, and leaves the damage.
+	dueName = "check"
 )
 
 // TidyWithin is the longest that deleted or replaced bytes stay in the log while
@@ -44,7 +47,7 @@ const (
 	// checkBelow is the size up to which opening checks the whole file. Beyond
 	// it only a file that was not closed in order is checked, so that a start
 	// doesn't grow with the history; the vault's seals still notice damage.
-	checkBelow = 64 << 20
+	checkBelow = 8 << 20
 	// vacuumAbove is how many free pages are worth giving back.
 	vacuumAbove = 256
 )
@@ -126,10 +129,18 @@ func (h *Home) open(ctx context.Context) error {
 	if err := h.prepare(ctx); err != nil {
 		return err
 	}
+	due := filepath.Join(h.dir, dueName)
+	if _, err := os.Stat(due); err == nil {
+		inOrder = false
+	}
+	if size > 0 && !inOrder {
+		os.WriteFile(due, nil, 0o600) // without it, on a full disk, this check is the only one
+	}
 	if size > 0 && (size <= checkBelow || !inOrder) {
 		if err := h.check(ctx); err != nil {
 			return err
 		}
+		os.Remove(due)
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
 		return fileError("protect the home", err)

@@ -244,6 +244,42 @@ func TestCutLogIsAnEarlierStateOrDamage(t *testing.T) {
 	}
 }
 
+// TestALargeHomeIsCheckedWhenItWasNotClosed: its start must not grow with the
+// history, so a file that was closed in order is not read whole.
+func TestALargeHomeIsCheckedWhenItWasNotClosed(t *testing.T) {
+	dir := t.TempDir()
+	h := open(t, dir)
+	puts := map[string][]byte{}
+	for i := range 3 * checkBelow / 2 / 1024 {
+		puts[fmt.Sprintf("r/%06d", i)] = bytes.Repeat([]byte{byte(i)}, 1024)
+	}
+	apply(t, h, puts)
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, dataName)
+	whole, err := os.ReadFile(name)
+	if err != nil || len(whole) <= checkBelow {
+		t.Fatalf("%d bytes, %v", len(whole), err)
+	}
+	page := len(whole) / 2 / 4096 * 4096
+	clear(whole[page : page+4096])
+	if err := os.WriteFile(name, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if h, err = Open(ctx, dir); err != nil {
+		t.Fatalf("after it was closed in order: %v", err)
+	}
+	apply(t, h, map[string][]byte{"s": nil})
+	died := copyDir(t, dir) // as it is when its process dies
+	if h, err := Open(ctx, died); err == nil {
+		h.Close()
+		t.Fatal("after a crash the damage was not seen")
+	}
+	_, err = Open(ctx, died)
+	wantCode(t, err, wire.Damaged)
+}
+
 func TestDamagedFileIsSaid(t *testing.T) {
 	dir := t.TempDir()
 	h := open(t, dir)
