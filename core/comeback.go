@@ -96,6 +96,15 @@ func (c *Client) comeBack(b *comeback) action {
 			if err != nil {
 				return err
 			}
+			if again && r != nil && r.State == roomBeaten && cv.Kind == KindSelf {
+				back, err := s.mayCrossBack(cv, inv, j)
+				if refused = !back; err != nil || refused {
+					return err
+				}
+				s.del(b.name())
+				s.del(packageName(b.Ref))
+				return s.joined(inv, j)
+			}
 			ok := again && r != nil && r.State == roomOutOfStep
 			if again && r != nil && r.State == roomOK {
 				if ok, err = s.mayGoTo(r, cv, inv.Room, j.roster.State()); err != nil {

@@ -447,7 +447,10 @@ func (s *step) enter(r *room, cv *conversation, g *mls.Group, staged *mls.Staged
 		s.del(leafName(r.ID, m.Index))
 	}
 	for _, m := range ch.Added {
-		s.putLeaf(r.ID, m.Index, &leaf{Since: s.c.now().Unix(), By: committer.Account, Joined: back[m.Index]})
+		// A device that is put back among its siblings may be in another room with
+		// some of them by then (see wins).
+		joined := back[m.Index] && cv.Kind != KindSelf
+		s.putLeaf(r.ID, m.Index, &leaf{Since: s.c.now().Unix(), By: committer.Account, Joined: joined})
 	}
 	if err := s.tellRefreshed(cv, next, ch); err != nil {
 		return err

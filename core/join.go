@@ -173,6 +173,11 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 	if err != nil {
 		return err
 	}
+	if st.Kind == roster.Self {
+		if err := s.crossOver(old, r, j.roster); err != nil {
+			return err
+		}
+	}
 	if err := s.replaced(cv, old, r); err != nil {
 		return err
 	}
@@ -238,8 +243,8 @@ func (s *step) standing(cv *conversation, inv *letter.Wrapper, j *joining) error
 	if known, err := s.room(inv.Room); err != nil || known != nil && known.Conv != cv.ID {
 		return cmp.Or(err, error(errForged))
 	}
-	if cv.Kind == KindDirect {
-		return nil // of two rooms for it the lower group id wins, see wins
+	if cv.Kind != KindGroup {
+		return nil // of two rooms for it one wins, see wins
 	}
 	r, err := s.room(cv.Room)
 	if err != nil || r == nil {
@@ -390,7 +395,7 @@ func (c *Client) renewAfterJoining(members int) int64 {
 // have gone from the present room.
 func (s *step) beaten(rq *request, j *joining) (bool, error) {
 	st := j.roster.State()
-	if st.Kind != roster.Direct {
+	if st.Kind == roster.Group {
 		return false, nil
 	}
 	cv, err := s.conv(convID(st.ID))
@@ -399,6 +404,9 @@ func (s *step) beaten(rq *request, j *joining) (bool, error) {
 	}
 	if wins, err := s.wins(cv, &rq.Wrapper, j.group); err != nil || wins {
 		return false, err
+	}
+	if st.Kind == roster.Self {
+		return true, s.callOver(rq)
 	}
 	if err := s.standing(cv, &rq.Wrapper, j); err != nil {
 		return false, err
@@ -450,9 +458,10 @@ func (s *step) takeUp(peer wire.AccountID) error {
 	})
 }
 
-// wins reports whether a room that was joined for a direct conversation takes
-// the place of the present one: of two, the lower group id wins (protocol §6),
-// unless the other one has gone from the present one, or can join it no more.
+// wins reports whether a room that was joined for a direct conversation, or for
+// this account's own devices, takes the place of the present one: of two, the lower
+// group id wins (protocol §6), unless the other one has gone from the present one,
+// or can join it no more.
 func (s *step) wins(cv *conversation, inv *letter.Wrapper, g *mls.Group) (bool, error) {
 	r, err := s.room(cv.Room)
 	if err != nil || r == nil || r.State != roomOK && r.State != roomFounding {
@@ -473,7 +482,8 @@ func (s *step) wins(cv *conversation, inv *letter.Wrapper, g *mls.Group) (bool, 
 
 // begunAnew reports whether a sibling that is in the present room has founded
 // another, because nobody answered: how long ago the other one was invited, a
-// device that was linked since does not know.
+// device that was linked since does not know. From the room of the devices
+// themselves a sibling that has founded another has fallen out.
 func (s *step) begunAnew(cv *conversation, r *room, inv *letter.Wrapper) (bool, error) {
 	me, err := s.me()
 	if err != nil || inv.Account != me.ID || r.State != roomOK {

@@ -279,12 +279,19 @@ func (st *story) alone(room string, bob *home) {
 	st.settle()
 	st.wake()
 	synctest.Wait()
+	var events []Event
+	st.do("history", func() (err error) { // a look marks what was read: a step, too
+		events, err = st.me.c.History(st.me.ctx(), room, 0)
+		return err
+	}, nil)
+	if !slices.Contains(texts(events), "to one") {
+		st.t.Errorf("history: %q", texts(events))
+	}
+	synctest.Wait()
+	st.wake()
+	synctest.Wait()
 	st.me.alone(st.t, room, bob)
 	agree(st.t, room, st.me, bob)
-	events, err := st.me.c.History(st.me.ctx(), room, 0)
-	if err != nil || !slices.Contains(texts(events), "to one") {
-		st.t.Errorf("history: %q, %v", texts(events), err)
-	}
 }
 
 // revokeOthers is the story of a device that takes two others out, killed at some

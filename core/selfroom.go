@@ -1,6 +1,7 @@
 package core
 
 import (
+	"hearth/core/letter"
 	"hearth/core/roster"
 	"hearth/wire"
 )
@@ -88,4 +89,58 @@ func (s *step) inSelfRoom() error {
 		return err
 	}
 	return s.askMissed(me)
+}
+
+// callOver follows a sibling's invitation into a self room that does not win: the
+// sibling did not know of this one, and is added here, now that it can be reached.
+func (s *step) callOver(rq *request) error {
+	s.del(requestName(rq.ID))
+	if len(rq.Wrapper.Doors) != 1 {
+		return nil
+	}
+	d, err := s.device(rq.Wrapper.Device)
+	if err != nil {
+		return err
+	}
+	d.Sibling = rq.Wrapper.Doors[0]
+	s.putDevice(d)
+	s.then(s.c.wakeAllDevices)
+	return nil
+}
+
+// crossOver follows this device's change from one self room to another: what the
+// devices in each have set and heard goes both ways.
+func (s *step) crossOver(from wire.RoomID, to *room, ro *roster.Roster) error {
+	before, err := s.room(from)
+	if err != nil || before == nil || before.ID == to.ID || before.State != roomOK {
+		return err
+	}
+	me, err := s.me()
+	if err != nil {
+		return err
+	}
+	key, err := me.key()
+	if err != nil {
+		return err
+	}
+	s.put(askAllName, true)
+	for _, l := range ro.LeavesOf(me.ID) {
+		if l.Device == key.ID() {
+			continue
+		}
+		if err := s.oweHistory(l.Device, nil, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayCrossBack reports whether a sibling's answer leads back into the self room
+// that this device did not wait for, and that room wins.
+func (s *step) mayCrossBack(cv *conversation, inv *letter.Wrapper, j *joining) (bool, error) {
+	me, err := s.me()
+	if err != nil || inv.Account != me.ID || convID(j.roster.State().ID) != cv.ID {
+		return false, err
+	}
+	return s.wins(cv, inv, j.group)
 }

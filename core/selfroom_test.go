@@ -263,3 +263,118 @@ func (h *home) devices() []Device {
 	}
 	return list
 }
+
+// TestTwoSelfRoomsBecomeOne: a device that was restored from a backup older than
+// its sibling, and a sibling that never heard of it, meet, whichever room wins;
+// what was set in either counts in both.
+func TestTwoSelfRoomsBecomeOne(t *testing.T) {
+	for i := range 4 { // which room wins is chance
+		bubble(t, func(t *testing.T) {
+			v := newSavers(t)
+			phone := v.link(v.alice, "phone")
+			settle(v.alice, phone, v.bob)
+			v.alice.stop() // and lost; the backup knows no phone
+			phone.share("on the phone", "yes", 0)
+			if i%2 == 1 {
+				phone.stop() // until the other one has a room
+			}
+			h := v.back("a")
+			synctest.Wait()
+			together(t, 2, h) // and the lost one
+			h.share("on the restored one", "yes", 0)
+			quiet()
+			if i%2 == 1 {
+				phone.start()
+			}
+			v.bob.send(v.room, "hello both")
+			quiet()
+			quiet()
+			settle(phone, h)
+			together(t, 3, phone, h)
+			for _, d := range []*home{phone, h} {
+				if d.shared("on the phone") != "yes" || d.shared("on the restored one") != "yes" {
+					t.Errorf("%s lacks what was set in the other room", d.name)
+				}
+			}
+			tells(t, phone, h)
+			tells(t, h, phone)
+		})
+	}
+}
+
+// TestADeviceIsLinkedWithoutWaitingForSiblings who could let the old one into the
+// self room, but are away. Later they meet.
+func TestADeviceIsLinkedWithoutWaitingForSiblings(t *testing.T) {
+	for range 4 {
+		bubble(t, func(t *testing.T) {
+			v := newSavers(t)
+			phone := v.link(v.alice, "phone")
+			settle(v.alice, phone, v.bob)
+			v.backup("a")
+			v.alice.stop()
+			phone.stop()
+			h := v.back("a")
+			quiet()
+			if _, state, _ := h.self(); state != roomOutOfStep {
+				t.Fatalf("the self room is in state %d", state)
+			}
+			tablet := v.link(h, "tablet")
+			if got := v.history(tablet); len(got) != 2 {
+				t.Errorf("the linked device has %q", got)
+			}
+			tells(t, h, tablet)
+			phone.start()
+			quiet()
+			v.bob.send(v.room, "hello all")
+			quiet()
+			settle(phone, h, tablet)
+			together(t, 4, h, tablet, phone)
+			tells(t, phone, h, tablet)
+			tells(t, h, phone, tablet)
+			tells(t, tablet, h, phone)
+		})
+	}
+}
+
+// TestASiblingThatWasPutBackIsThereOnceItSpeaks: until then it may be in another
+// self room, and which of the two wins is not decided by its place in this one.
+func TestASiblingThatWasPutBackIsThereOnceItSpeaks(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice := w.person("alice")
+		phone := w.link(alice, "phone")
+		settle(alice, phone)
+		there := func() (joined bool) {
+			phone.inRoom(phone.selfConv(), func(s *step, r *roomRecord, _ *conversation) error {
+				me, err := s.me()
+				if err != nil {
+					return err
+				}
+				ro, err := s.roster(r.ID)
+				if err != nil {
+					return err
+				}
+				l, err := s.leaf(r.ID, ro.LeavesOf(me.ID)[0].Index)
+				joined = l.Joined
+				return err
+			})
+			return joined
+		}
+		if !there() {
+			t.Fatal("alice is not there")
+		}
+		alice.fallOut(alice.selfConv(), NoticeLapsed)
+		synctest.Wait()
+		alice.stop()
+		quiet()
+		if there() {
+			t.Error("alice is there, and has said nothing")
+		}
+		alice.start()
+		quiet()
+		if !there() {
+			t.Error("alice is not there again")
+		}
+		together(t, 2, alice, phone)
+	})
+}

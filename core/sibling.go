@@ -72,13 +72,14 @@ func (s *step) invitedBySibling(me *account, k knock, id []byte) error {
 }
 
 // hearSibling learns where a device of ours is reached, from itself in the self
-// room.
+// room; in another if that is not known: one that was restored may not be in the
+// self room, and know no way to this device.
 func (s *step) hearSibling(cv *conversation, from roster.Leaf, doors []address) error {
-	if cv.Kind != KindSelf || len(doors) != 1 {
+	if len(doors) == 0 {
 		return nil
 	}
 	d, err := s.device(from.Device)
-	if err != nil {
+	if err != nil || cv.Kind != KindSelf && d.Sibling.Server != "" {
 		return err
 	}
 	d.Sibling = doors[0]
