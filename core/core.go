@@ -12,8 +12,8 @@
 //	client.go           Client, Open, Run
 //	crew, session,      goroutines; one connection; the three connections to a
 //	lane                server
-//	reader, inbox,      a seat's entries, each with its effects in one step,
-//	message, knock      then acknowledged: of rooms, of doors
+//	reader, inbox,      a seat's entries, each with its effects in one step, of
+//	message, knock      posts that wait some, then acknowledged: of rooms, doors
 //	sender, work,       what waits to leave, one sender a room or door
 //	outbox, parcel
 //	plan, commit,       a change of a group from wish to commit to Welcome
