@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,43 +130,103 @@ func TestSyncDeclineTakesAllLeavesOut(t *testing.T) {
 	})
 }
 
+// gate keeps entries from a client while it is shut.
+type gate struct {
+	shut atomic.Bool
+	open chan struct{}
+}
+
+type gated struct {
+	wire.Conn
+	*gate
+}
+
+func (c gated) Read(ctx context.Context) ([]byte, error) {
+	b, err := c.Conn.Read(ctx)
+	var f wire.Frame
+	if err == nil && c.shut.Load() && wire.Decode(b, &f) == nil && f.Op == wire.OpEntry {
+		<-c.open
+	}
+	return b, err
+}
+
 // Where two devices answer differently, the first answer in the self room's log
-// is everybody's.
+// is everybody's: neither has read the other's when it gives its own.
 func TestSyncTheFirstAnswerDecides(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w, alice, phone, _, _ := withPhone(t)
-		carol := w.person("carol")
-		carol.send("alice", "it is carol")
-		settle(carol)
-		a, p := alice.requests()[0].ID, phone.requests()[0].ID
-		answers := make(chan string, 2)
-		for _, f := range []func() (Answered, error){
-			func() (Answered, error) { return alice.c.Accept(alice.ctx(), a) },
-			func() (Answered, error) { return phone.c.Decline(phone.ctx(), p) },
-		} {
-			go func() {
-				got, err := f()
-				if err != nil {
-					t.Error(err)
+	for _, first := range []string{"accepted", "declined"} {
+		t.Run(first, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w, alice, phone, _, _ := withPhone(t)
+				carol := w.person("carol")
+				carol.send("alice", "it is carol")
+				settle(carol)
+				g := &gate{open: make(chan struct{})}
+				var of decision
+				for _, h := range []*home{alice, phone} {
+					h.stop()
+					h.wrap = func(c wire.Conn) wire.Conn { return gated{c, g} }
+					h.start()
 				}
-				answers <- got.State
-			}()
-		}
-		one, other := <-answers, <-answers
-		if one != other {
-			t.Errorf("one device says %s, the other %s", one, other)
-		}
-		settle(alice, phone, carol)
-		time.Sleep(10 * time.Second)
-		synctest.Wait()
-		if n := len(alice.requests()) + len(phone.requests()); n != 0 {
-			t.Errorf("%d requests are left", n)
-		}
-		a1, p1 := len(texts(alice.got())), len(texts(phone.got()))
-		if a1 != p1 || a1 != map[string]int{"accepted": 1, "declined": 0}[one] {
-			t.Errorf("%s, and the devices got %d and %d messages", one, a1, p1)
-		}
-	})
+				settle(alice, phone)
+				a, p := alice.requests()[0].ID, phone.requests()[0].ID
+				alice.inRoomless(func(s *step) error {
+					return s.scan("request", func(_ string, b []byte) (bool, error) {
+						rq := new(request)
+						err := decodeRecord(b, rq)
+						of = rq.decision(true)
+						return false, err
+					})
+				})
+				time.Sleep(time.Minute)
+				g.shut.Store(true)
+				answers := make(chan string, 2)
+				posts := []func() (Answered, error){
+					func() (Answered, error) { return alice.c.Accept(alice.ctx(), a) },
+					func() (Answered, error) { return phone.c.Decline(phone.ctx(), p) },
+				}
+				if first == "declined" {
+					slices.Reverse(posts)
+				}
+				for _, f := range posts {
+					go func() {
+						got, err := f()
+						if err != nil {
+							t.Error(err)
+						}
+						answers <- got.State
+					}()
+					synctest.Wait() // it is in the log, and read by nobody
+				}
+				if len(answers) != 0 {
+					t.Fatal("a device knows the answer before the log says it")
+				}
+				g.shut.Store(false)
+				close(g.open)
+				if one, other := <-answers, <-answers; one != first || other != first {
+					t.Errorf("one device says %s, the other %s, want %s", one, other, first)
+				}
+				settle(alice, phone, carol)
+				time.Sleep(10 * time.Second)
+				synctest.Wait()
+				if n := len(alice.requests()) + len(phone.requests()); n != 0 {
+					t.Errorf("%d requests are left", n)
+				}
+				for _, h := range []*home{alice, phone} {
+					var accept bool
+					h.inRoomless(func(s *step) error {
+						_, err := s.get(of.name(), &accept)
+						return err
+					})
+					if accept != (first == "accepted") {
+						t.Errorf("%s remembers the last answer", h.name)
+					}
+					if n, want := len(texts(h.got())), map[string]int{"accepted": 1, "declined": 0}[first]; n != want {
+						t.Errorf("%s got %d messages, want %d", h.name, n, want)
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestSyncReadMarks(t *testing.T) {
