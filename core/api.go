@@ -242,9 +242,11 @@ type Room struct {
 	Members   []Member `json:"members"`
 	Role      string   `json:"role"`
 	Retention string   `json:"retention"` // as typed: 1d, 7d, 30d, 1y, keep
-	Unread    int      `json:"unread"`
-	Epoch     uint64   `json:"epoch"`
-	State     string   `json:"state"`
+	// OwnRetention is the person's own timer, where it is shorter.
+	OwnRetention string `json:"own_retention,omitempty"`
+	Unread       int    `json:"unread"`
+	Epoch        uint64 `json:"epoch"`
+	State        string `json:"state"`
 }
 
 // Skipped names a person who could not be added, and why; the others were.

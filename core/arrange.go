@@ -13,7 +13,8 @@ import (
 )
 
 // What a person keeps to themselves of people and conversations: a name of their
-// own for them, and whether a conversation is muted, pinned or put away. These are
+// own for them, whether a conversation is muted, pinned or put away, and a timer of
+// their own (timer.go). These are
 // shared values (shared.go), so that all devices of the account show the same;
 // nobody else is told.
 
@@ -34,7 +35,13 @@ type Arrangement struct {
 	Muted    *bool
 	Pinned   *bool
 	Archived *bool
+	// Retention is a timer that counts on this account's devices alone, where it is
+	// shorter than the conversation's: 1d, 7d, 30d, 1y; AsConversation takes it back.
+	Retention *string
 }
+
+// AsConversation says that the conversation's timer counts.
+const AsConversation = "room"
 
 // Arranged answers Arrange. Account and Handle are those of a person.
 type Arranged struct {
@@ -45,6 +52,8 @@ type Arranged struct {
 	Muted    bool   `json:"muted"`
 	Pinned   bool   `json:"pinned"`
 	Archived bool   `json:"archived"`
+	// Retention is the person's own timer.
+	Retention string `json:"retention,omitempty"`
 }
 
 // maxNickname bounds a name of one's own, in bytes.
@@ -60,6 +69,18 @@ func (c *Client) Arrange(ctx context.Context, to string, a Arrangement) (out Arr
 			return out, wire.Errorf(wire.BadInput, "a name has at most %d bytes and no control characters", maxNickname)
 		}
 	}
+	var timer string
+	if a.Retention != nil && *a.Retention != AsConversation {
+		seconds, err := parseRetention(*a.Retention)
+		if err != nil {
+			return out, err
+		}
+		if seconds == 0 {
+			return out, wire.Errorf(wire.BadInput, "a timer of your own can only be shorter than the conversation's").
+				WithNext("to keep messages as long as the others do, give " + AsConversation)
+		}
+		timer = showRetention(seconds)
+	}
 	conv, peer, err := c.subject(ctx, to)
 	if err != nil {
 		return out, err
@@ -67,6 +88,11 @@ func (c *Client) Arrange(ctx context.Context, to string, a Arrangement) (out Arr
 	err = c.step(ctx, func(s *step) error {
 		if a.Nickname != nil {
 			if err := s.shareSetting(nicknameOf(conv, peer), []byte(name), 0); err != nil {
+				return err
+			}
+		}
+		if a.Retention != nil {
+			if err := s.shareSetting(settingOf(timerSetting, conv), []byte(timer), 0); err != nil {
 				return err
 			}
 		}
@@ -148,6 +174,11 @@ func (s *step) arranged(conv convID, peer wire.AccountID) (Arranged, error) {
 		return out, err
 	}
 	out.Nickname = string(name)
+	timer, err := s.setting(settingOf(timerSetting, conv))
+	if err != nil {
+		return out, err
+	}
+	out.Retention = string(timer)
 	for what, to := range map[string]*bool{mutedSetting: &out.Muted, pinnedSetting: &out.Pinned, archivedSetting: &out.Archived} {
 		if *to, err = s.isSet(what, conv); err != nil {
 			return out, err

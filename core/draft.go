@@ -81,6 +81,11 @@ func (s *step) draftUntil(id convID) (int64, error) {
 			timer = ro.State().Retention
 		}
 	}
+	own, err := s.ownTimer(id)
+	if err != nil {
+		return 0, err
+	}
+	timer = shorter(timer, own)
 	if timer == 0 {
 		timer = retention
 	}

@@ -190,6 +190,9 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 			return err
 		}
 	}
+	if err := s.defaultTimer(cv, st, inv); err != nil {
+		return err
+	}
 	return s.firstMessage(cv, st, inv)
 }
 
@@ -519,7 +522,11 @@ func (s *step) replaced(cv *conversation, old wire.RoomID, r *room) error {
 				return false, err
 			}
 			if h.said() && !h.Deleted && h.Own && h.Room == old {
-				again = append(again, row{Kind: content.KindContent, Body: h.Body, Message: h.ID, Until: h.Until})
+				until, err := s.lasts(cv.ID, h, r.ID)
+				if err != nil {
+					return false, err
+				}
+				again = append(again, row{Kind: content.KindContent, Body: h.Body, Message: h.ID, Until: until})
 			}
 			return true, nil
 		})

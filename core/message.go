@@ -255,7 +255,11 @@ func (s *step) keepMessage(cv *conversation, st roster.State, from wire.AccountI
 	if mine {
 		read = now // its author knows it
 	}
-	ends := m.End(now, read, time.Duration(st.Retention)*time.Second)
+	timer, err := s.timer(cv.ID, st)
+	if err != nil {
+		return 0, err
+	}
+	ends := m.End(now, read, timer)
 	if !ends.IsZero() && !ends.After(now) {
 		return 0, nil // over before it came
 	}

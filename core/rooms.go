@@ -71,6 +71,11 @@ func (s *step) describe(cv *conversation) (Room, error) {
 	}
 	st := ro.State()
 	out.Name, out.Retention = st.Name, showRetention(st.Retention)
+	if own, err := s.ownTimer(cv.ID); err != nil {
+		return out, err
+	} else if shorter(st.Retention, own) != st.Retention {
+		out.OwnRetention = showRetention(own)
+	}
 	// A room whose first commit is on its way lists those whom it invites.
 	invited, err := s.saga(r.ID)
 	if err != nil {

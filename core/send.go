@@ -143,7 +143,10 @@ func (s *step) say(id convID, m *content.Message, body []byte) (content.MessageI
 			return mid, err
 		}
 	}
-	until := h.Until
+	until, err := s.lasts(id, h, r.ID)
+	if err != nil {
+		return mid, err
+	}
 	if m.Expires != nil && m.Expires.Relative {
 		until = s.keepUntil(ro.State()) // for as long as others may take to read it
 	}

@@ -48,7 +48,11 @@ func (s *step) repeat(cv *conversation, r, next *room, after wire.Number, queued
 		return err
 	}
 	for _, a := range again {
-		if _, err := s.enqueue(next, row{Kind: content.KindContent, Body: a.h.Body, Message: a.h.ID, Until: a.h.Until}); err != nil {
+		until, err := s.lasts(cv.ID, a.h, next.ID)
+		if err != nil {
+			return err
+		}
+		if _, err := s.enqueue(next, row{Kind: content.KindContent, Body: a.h.Body, Message: a.h.ID, Until: until}); err != nil {
 			return err
 		}
 		a.h.Room, a.h.Number = next.ID, 0

@@ -14,7 +14,7 @@ import (
 
 func (a *app) arrangeCommand() *cobra.Command {
 	var p rpc.ArrangeParams
-	var name string
+	var name, timer string
 	cmd := &cobra.Command{
 		Use:   "arrange TO",
 		Short: "Give someone or a conversation a name of your own; pin, mute, put away",
@@ -26,18 +26,26 @@ func (a *app) arrangeCommand() *cobra.Command {
 			if cmd.Flags().Changed("name") {
 				p.Nickname = &name
 			}
+			if cmd.Flags().Changed("retention") {
+				p.Retention = &timer
+			}
 			var r core.Arranged
 			if err := a.call(cmd.Context(), "arrange", p, &r); err != nil {
 				return err
 			}
 			return show(a, r, func(w io.Writer, r core.Arranged) {
 				fmt.Fprintln(w, word(firstOf(r.Nickname, r.Handle, r.Account, r.Room)))
+				ends := ""
+				if r.Retention != "" {
+					ends = "on your devices " + endWords(r.Retention) + " at the latest"
+				}
 				facts(w, "is", word(handleBeside(r.Nickname, r.Handle)), "account", r.Account, "room", r.Room,
-					"you set", standing(r.Pinned, r.Muted, r.Archived))
+					"you set", standing(r.Pinned, r.Muted, r.Archived), "time", ends)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "what you call them; empty takes that back")
+	cmd.Flags().StringVar(&timer, "retention", "", "how long messages stay on your devices, if that is shorter: 1d, 7d, 30d, 1y; room: as for all")
 	onOffFlag(cmd, &p.Pinned, "pin", "list the conversation before others")
 	onOffFlag(cmd, &p.Muted, "mute", "do not call you for what is said there")
 	onOffFlag(cmd, &p.Archived, "archive", "list the conversation apart, after the others")

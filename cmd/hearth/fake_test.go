@@ -93,6 +93,13 @@ func (h *fakeHome) nickname() string {
 	return "Bobby"
 }
 
+func (h *fakeHome) end1() string {
+	if h.bare {
+		return ""
+	}
+	return "1d"
+}
+
 func (h *fakeHome) Contacts(context.Context) ([]core.Contact, error) {
 	if h.fails != nil {
 		return nil, nil
@@ -101,7 +108,7 @@ func (h *fakeHome) Contacts(context.Context) ([]core.Contact, error) {
 }
 
 func (h *fakeHome) Arrange(_ context.Context, to string, a core.Arrangement) (core.Arranged, error) {
-	return core.Arranged{Room: "room", Account: h.handle(), Handle: h.handle(), Nickname: h.nickname(), Muted: true, Pinned: a.Pinned != nil && *a.Pinned}, h.fails
+	return core.Arranged{Room: "room", Account: h.handle(), Handle: h.handle(), Nickname: h.nickname(), Retention: h.end1(), Muted: true, Pinned: a.Pinned != nil && *a.Pinned}, h.fails
 }
 
 func (h *fakeHome) Draft(_ context.Context, to string, text *string) (core.Draft, error) {
@@ -196,7 +203,7 @@ func (h *fakeHome) Rooms(context.Context) ([]core.Room, error) {
 	if h.fails != nil {
 		return nil, nil
 	}
-	return []core.Room{{Room: "room", Kind: core.KindDirect, Name: h.handle(), Members: h.members(), Role: "owner", Retention: "30d", Epoch: 3, State: core.RoomOK,
+	return []core.Room{{Room: "room", Kind: core.KindDirect, Name: h.handle(), Members: h.members(), Role: "owner", Retention: "30d", OwnRetention: h.end1(), Epoch: 3, State: core.RoomOK,
 		Nickname: h.nickname(), Pinned: !h.bare, Muted: !h.bare, Archived: !h.bare, Draft: h.nickname()}}, nil
 }
 

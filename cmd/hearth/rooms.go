@@ -53,12 +53,16 @@ func roomWords(w io.Writer, r core.Room, me string) {
 	if title == members {
 		members = ""
 	}
+	ends := endWords(r.Retention)
+	if r.OwnRetention != "" {
+		ends += ", on your devices after " + r.OwnRetention
+	}
 	state := map[string]string{
 		core.RoomOutOfStep: "waiting for the others to bring you up to date",
 		core.RoomLeft:      "you left",
 		core.RoomRemoved:   "you were taken out",
 	}[r.State]
-	facts(w, "room", r.Room, "with", members, "you are", r.Role, "time", endWords(r.Retention), "unread", unread, "draft", word(r.Draft), "you set", standing(r.Pinned, r.Muted, r.Archived), "state", state)
+	facts(w, "room", r.Room, "with", members, "you are", r.Role, "time", ends, "unread", unread, "draft", word(r.Draft), "you set", standing(r.Pinned, r.Muted, r.Archived), "state", state)
 }
 
 // memberWords lists the people beside me by their names.

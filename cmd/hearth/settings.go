@@ -40,12 +40,15 @@ func (a *app) settingsCommand() *cobra.Command {
 					fmt.Fprintln(w, "Nobody sees what has reached you or what you have read, and you do not see it of them.")
 				}
 				fmt.Fprintf(w, "In the conversations that you begin, %s; whoever is in one may change that there.\n", endWords(s.Retention))
+				if p.Retention != nil && s.Retention != "keep" {
+					fmt.Fprintln(w, "In those that you come into from now on, they end no later than that on your devices.")
+				}
 				facts(w, "receipts", onOff(s.Receipts), "time", s.Retention)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&receipts, "receipts", "", "whether others see what you have got and read, and you what they have: on or off")
-	cmd.Flags().StringVar(&timer, "retention", "", "how long messages last in the conversations that you begin: 1d, 7d, 30d, 1y or keep")
+	cmd.Flags().StringVar(&timer, "retention", "", "how long messages last in the conversations that you begin, and at most on your devices in those that you come into: 1d, 7d, 30d, 1y or keep")
 	return cmd
 }
 
