@@ -458,6 +458,8 @@ const (
 	NoticeRequest = "request_refused"
 	// NoticeMoved: the conversation goes on in a new room.
 	NoticeMoved = "moved"
+	// NoticeNotMoved: it could not move as an owner or admin wanted.
+	NoticeNotMoved = "not_moved"
 	// NoticeMovedUntold: it does, on the word of a member alone: the old room's
 	// log could not be read.
 	NoticeMovedUntold = "moved_untold"

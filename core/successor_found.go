@@ -62,6 +62,7 @@ type prospect struct {
 	me      *account
 	base    *roster.Roster
 	people  []*person
+	due     time.Time
 	// gone: the room is, and after so long the doors of others may be, too.
 	gone bool
 }
@@ -86,21 +87,46 @@ func (c *Client) foundSuccessor(id wire.RoomID) action {
 				}
 			}
 		}
-		if p.gone {
-			for i, who := range p.people {
+		for i, who := range p.people {
+			if p.gone || len(who.ways()) == 0 {
 				p.people[i] = c.seekPerson(ctx, who)
 			}
 		}
 		server, region, err := c.chooseServer(ctx, p)
 		if err != nil {
-			return 0, err
+			return 0, c.notMoved(ctx, p, err)
 		}
 		got, err := c.claimBase(ctx, p)
 		if err != nil {
-			return 0, err
+			return 0, c.notMoved(ctx, p, err)
 		}
 		return 0, c.step(ctx, func(s *step) error { return s.foundOn(id, server, region, got) })
 	}
+}
+
+// moveWithin is how long a move at will may find nobody: meanwhile what is said
+// waits.
+const moveWithin = 10 * time.Minute
+
+// notMoved gives a move at will up that has failed for too long. Until then, and for
+// any other founding, it returns why it failed.
+func (c *Client) notMoved(ctx context.Context, p *prospect, why error) error {
+	if p.to == "" || ctx.Err() != nil || c.now().Sub(p.due) < moveWithin {
+		return why
+	}
+	return c.step(ctx, func(s *step) error {
+		r, cv, err := s.roomAndConv(p.room)
+		if err != nil || r == nil {
+			return err
+		}
+		l, err := s.lineage(p.room)
+		if err != nil || l.Due == 0 || l.To == "" || l.Mine != nil {
+			return err
+		}
+		l.Due, l.Why, l.To = 0, "", ""
+		s.putLineage(r, l)
+		return s.notice(cv, NoticeNotMoved, "This conversation could not move to another server: nobody else in it can be reached now. Try again later.")
+	})
 }
 
 // foundAgain notes that a server that was thought lost answers; it reports
@@ -130,7 +156,7 @@ func (c *Client) prospect(ctx context.Context, id wire.RoomID) (p *prospect, err
 		if err != nil || l.Due == 0 || l.Mine != nil {
 			return err
 		}
-		at := &prospect{room: id, server: r.Server, why: l.Why, to: l.To}
+		at := &prospect{room: id, server: r.Server, why: l.Why, to: l.To, due: time.Unix(l.Due, 0)}
 		if at.me, err = s.me(); err != nil {
 			return err
 		}

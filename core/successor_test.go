@@ -150,6 +150,26 @@ func TestMovedAtWill(t *testing.T) {
 	})
 }
 
+// TestMoveReachesNobody: a conversation whose other person cannot be reached stays
+// where it is, and what is said there is not held for ever.
+func TestMoveReachesNobody(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		away := w.Server("away")
+		alice, _ := w.Person("alice"), w.PersonAt("bob", "third")
+		room := alice.Send("bob@third.example", "hello").Room
+		w.Server("third").Stop()
+		m, err := alice.Client.GroupMove(alice.Patience(), room, away.URL)
+		if err != nil || m.State != core.MoveUnderWay {
+			t.Fatalf("got %+v, %v", m, err)
+		}
+		w.Sleep(time.Hour)
+		told(w, alice, core.NoticeNotMoved)
+		if s := alice.Send(room, "still there?"); s.State != core.StateSent {
+			t.Errorf("a message is %s", s.State)
+		}
+	})
+}
+
 // TestLostServer: the server that carries a conversation is gone. After a day it
 // goes on elsewhere; what nobody could read any more is said again.
 func TestLostServer(t *testing.T) {
