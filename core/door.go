@@ -39,6 +39,9 @@ type door struct {
 	// Replace: the server was restored from a backup, and hands out packages that
 	// were used before.
 	Replace bool
+	// Replaced is when it took the place of one that did not open, Unix seconds; 0:
+	// it did not.
+	Replaced int64
 }
 
 // doorClass is one way in.

@@ -27,11 +27,16 @@ func (s *step) replaceDoor(id wire.RoomID) error {
 	if err != nil || d == nil || !d.Made {
 		return err
 	}
+	now := s.c.now()
+	if now.Sub(time.Unix(d.Replaced, 0)) < refusedWait {
+		return nil // one after another would not open either
+	}
 	s.del(doorName(id))
 	next := newPrivateDoor(d.Server, id.Region())
 	if d.Public {
 		next = newPublicDoor(d.Server, id.Region())
 	}
+	next.Replaced = now.Unix()
 	s.putDoor(next)
 	s.then(func() {
 		s.c.stopReading(id)

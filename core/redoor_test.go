@@ -24,6 +24,57 @@ func (c asksDirectory) Write(ctx context.Context, b []byte) error {
 	return c.Conn.Write(ctx, b)
 }
 
+// noSeats is the connection to a server that opens no seat, until it was asked for
+// so many doors that somebody must have lost their patience.
+type noSeats struct {
+	wire.Conn
+	doors *int
+}
+
+func (c noSeats) Write(ctx context.Context, b []byte) error {
+	var f wire.Frame
+	var q wire.SeatOpen
+	if wire.Decode(b, &f) != nil {
+		return c.Conn.Write(ctx, b)
+	}
+	if f.Op == wire.OpDoorCreate {
+		*c.doors++
+	}
+	if f.Op == wire.OpSeatOpen && *c.doors < 50 && wire.Decode(f.Body, &q) == nil {
+		q.Secret = wire.NewSecret()
+		f.Body = wire.Encode(q)
+		b = wire.Encode(f)
+	}
+	return c.Conn.Write(ctx, b)
+}
+
+// TestDoorsThatNeverOpen: a server that opens no door of ours is asked for new ones
+// now and then, not one after another.
+func TestDoorsThatNeverOpen(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob := w.person("alice"), w.person("bob")
+		alice.stop()
+		doors := 0
+		alice.wrap = func(c wire.Conn) wire.Conn { return noSeats{c, &doors} }
+		alice.start()
+		time.Sleep(30 * time.Minute)
+		if doors != 2 { // the private one, and the one behind the handle
+			t.Errorf("in half an hour alice makes %d doors", doors)
+		}
+		time.Sleep(5 * time.Hour)
+		if doors < 4 || doors > 12 {
+			t.Errorf("in five hours alice makes %d doors", doors)
+		}
+		alice.stop()
+		alice.wrap = nil
+		alice.start()
+		time.Sleep(2 * time.Hour)
+		bob.send("alice", "there you are")
+		alice.accept()
+	})
+}
+
 // TestSeekPerson: the directory that knows a person's handle says where it is
 // reached by now. Where it does not answer, what was known stays; about somebody
 // without a handle nobody is asked.
