@@ -191,7 +191,7 @@ func TestReceiptsAreOffOnAllDevices(t *testing.T) {
 	})
 }
 
-// TestSettingsComeBackWithABackup.
+// TestSettingsComeBackWithABackup: a device that has lost everything still knows them.
 func TestSettingsComeBackWithABackup(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -214,6 +214,34 @@ func TestSettingsComeBackWithABackup(t *testing.T) {
 		}
 		if s := next.configure(SettingsChange{}); s != want {
 			t.Errorf("restored: %+v, want %+v", s, want)
+		}
+	})
+}
+
+// TestWhatWasSetLongOffTheNet: a device sets something and is away for longer than
+// the server keeps anything; back in step it tells the others, and hears of what
+// they set.
+func TestWhatWasSetLongOffTheNet(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		_, alice, phone, bob, room := withPhone(t)
+		phone.unplug()
+		phone.arrange("bob", Arrangement{Nickname: on("Uncle Bob")})
+		phone.draft(room, on("never sent"))
+		phone.stop()
+		alice.arrange(room, Arrangement{Pinned: on(true)})
+		alice.configure(SettingsChange{Retention: on("7d")})
+		settle(alice)
+		sayWhileAway(bob, room)
+		phone.plug()
+		quiet()
+		settle(alice, phone)
+		for _, h := range []*home{alice, phone} {
+			if r := h.room(room); r.Nickname != "Uncle Bob" || !r.Pinned || r.Draft != "" {
+				t.Errorf("%s lists %+v", h.name, r)
+			}
+			if s := h.configure(SettingsChange{}); s.Retention != "7d" {
+				t.Errorf("%s has %+v", h.name, s)
+			}
 		}
 	})
 }
