@@ -307,7 +307,7 @@ func (s *step) askBack(r *room, cv *conversation, old identity.DeviceKey, doors 
 	if err != nil {
 		return err
 	}
-	h := &healing{Room: r.ID, Conv: r.Conv, Since: now.Unix(), Copy: true, Twin: doors, Siblings: now.Unix(), Members: now.Unix()}
+	h := &healing{Room: r.ID, Conv: r.Conv, Since: now.Unix(), Begun: now.Unix(), Copy: true, Twin: doors, Siblings: now.Unix(), Members: now.Unix()}
 	if r.ReadAt != 0 {
 		h.Since = r.ReadAt
 	}

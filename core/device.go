@@ -125,6 +125,9 @@ func (s *step) learnOwnChain(c *identity.Chain) error {
 	}
 	s.dead(c)
 	s.then(func() { s.c.wakeAllDevices() })
+	if err := s.wakeAbandoned(); err != nil {
+		return err
+	}
 	return s.keepSelf()
 }
 

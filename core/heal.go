@@ -43,6 +43,8 @@ type healing struct {
 	// posted the notice, 0 if it did not.
 	Since  int64
 	Posted int64
+	// Begun is when it began to ask.
+	Begun int64
 	// Request is the newest roster.RejoinRequest and Chain what leads to it; Ref
 	// and New are the KeyPackage and the leaf in it; Made is when.
 	Request []byte
@@ -133,7 +135,7 @@ func (s *step) heal(r *room, cv *conversation, code string) error {
 		return err
 	}
 	now := s.c.now()
-	h := &healing{Room: r.ID, Conv: r.Conv, Since: now.Unix(), Siblings: now.Unix(), Unseated: code == NoticeSeatLost, Gone: code == NoticeGone}
+	h := &healing{Room: r.ID, Conv: r.Conv, Since: now.Unix(), Begun: now.Unix(), Siblings: now.Unix(), Unseated: code == NoticeSeatLost, Gone: code == NoticeGone}
 	ro, err := s.lastRoster(r.ID)
 	if err != nil {
 		return err
@@ -342,6 +344,9 @@ func (s *step) nextHealing(id wire.RoomID) (action, error) {
 	if r == nil || !h.stillAsks(r) {
 		s.del(healingName(id))
 		return nil, nil
+	}
+	if nobody, err := s.nobodyThere(r); err != nil || nobody && cv.Kind == KindGroup {
+		return nil, errors.Join(err, s.foundAlone(r, cv))
 	}
 	if h.Where && !s.c.live(id) {
 		return waitFor(lookAgain), nil // its log may say it

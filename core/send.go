@@ -361,6 +361,9 @@ func (s *step) deserted(cv *conversation) (bool, error) {
 // unanswered reports whether a direct conversation's room stands with the other
 // one invited, and the invitation can no longer be accepted (protocol §6).
 func (s *step) unanswered(cv *conversation, r *room) (bool, error) {
+	if r.State == roomOutOfStep {
+		return s.nobodyThere(r)
+	}
 	if r.State != roomOK {
 		return false, nil
 	}
@@ -388,6 +391,11 @@ func (s *step) refounded(id convID, before wire.RoomID) error {
 	r, err := s.room(cv.Room)
 	if err != nil {
 		return err
+	}
+	if old, err := s.room(before); err != nil {
+		return err
+	} else if old != nil && old.State == roomOutOfStep {
+		old.State = roomOK // what was said there, nobody has read
 	}
 	if err := s.replaced(cv, before, r); err != nil {
 		return err
