@@ -405,7 +405,7 @@ func (s *step) beaten(rq *request, j *joining) (bool, error) {
 	if err != nil || cv == nil {
 		return false, err
 	}
-	if wins, err := s.wins(cv, &rq.Wrapper, j.group); err != nil || wins {
+	if wins, err := s.wins(cv, &rq.Wrapper, j); err != nil || wins {
 		return false, err
 	}
 	if st.Kind == roster.Self {
@@ -465,7 +465,7 @@ func (s *step) takeUp(peer wire.AccountID) error {
 // this account's own devices, takes the place of the present one: of two, the lower
 // group id wins (protocol §6), unless the other one has gone from the present one,
 // or can join it no more.
-func (s *step) wins(cv *conversation, inv *letter.Wrapper, g *mls.Group) (bool, error) {
+func (s *step) wins(cv *conversation, inv *letter.Wrapper, j *joining) (bool, error) {
 	r, err := s.room(cv.Room)
 	if err != nil || r == nil || r.State != roomOK && r.State != roomFounding {
 		return true, err
@@ -476,11 +476,41 @@ func (s *step) wins(cv *conversation, inv *letter.Wrapper, g *mls.Group) (bool, 
 	if deserted, err := s.deserted(cv); err != nil || deserted {
 		return deserted, err
 	}
+	if wins, known, err := s.byInvited(cv, r, inv, j.roster); err != nil || known {
+		return wins, err
+	}
 	present, err := s.group(r.ID)
 	if err != nil || present == nil {
 		return true, err
 	}
-	return bytes.Compare(g.GroupID(), present.GroupID()) < 0, nil
+	return bytes.Compare(j.group.GroupID(), present.GroupID()) < 0, nil
+}
+
+// byInvited decides between two rooms of a direct conversation, to the present one of
+// which nobody of the other account has come: if the founder of one is invited to the
+// other room, and that one's is not to the first, only the first can come together.
+func (s *step) byInvited(cv *conversation, r *room, inv *letter.Wrapper, other *roster.Roster) (wins, known bool, err error) {
+	if cv.Kind != KindDirect || inv.Account != cv.Peer || r.State != roomOK {
+		return false, false, nil
+	}
+	ro, err := s.roster(r.ID)
+	if err != nil {
+		return false, false, err
+	}
+	if joined, err := s.hasJoined(r.ID, ro, cv.Peer); err != nil || joined {
+		return false, false, err
+	}
+	me, err := s.me()
+	if err != nil {
+		return false, false, err
+	}
+	founder, ok := ro.Leaf(0)
+	if !ok || founder.Account != me.ID {
+		return false, false, nil
+	}
+	_, theyCan := ro.LeafOf(inv.Account, inv.Device)
+	_, weCan := other.LeafOf(me.ID, founder.Device)
+	return weCan, theyCan != weCan, nil
 }
 
 // begunAnew reports whether a sibling that is in the present room has founded

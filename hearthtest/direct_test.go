@@ -253,3 +253,26 @@ func TestFirstWordsReachSiblings(t *testing.T) {
 		}
 	})
 }
+
+// TestAnotherDeviceWritesFirst: a device that was linked after an invitation does
+// not know of it, writes itself, and the two are one conversation.
+func TestAnotherDeviceWritesFirst(t *testing.T) {
+	Run(t, func(w *World) {
+		for i := range 5 { // each way has one chance in two
+			n := strconv.Itoa(i)
+			alice, bob, phone := w.Person("alice"+n), w.Person("bob"+n), w.Stranger("phone"+n)
+			alice.Send(bob.Name, "alice first")
+			if err := bob.LinkTo(phone); err != nil {
+				t.Fatal(err)
+			}
+			w.Net.Offline(bob.Name)
+			room := phone.Send(alice.Name, "phone first").Room
+			alice.Expect("phone first")
+			w.Sleep(time.Minute)
+			alice.Send(room, "good to hear")
+			phone.Expect("good to hear")
+			w.Net.Online(bob.Name)
+			bob.Expect("good to hear")
+		}
+	})
+}
