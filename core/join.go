@@ -405,7 +405,7 @@ func (s *step) beaten(rq *request, j *joining) (bool, error) {
 	if err != nil || cv == nil {
 		return false, err
 	}
-	if wins, err := s.wins(cv, &rq.Wrapper, j); err != nil || wins {
+	if wins, err := s.wins(cv, &rq.Wrapper, j, rq.At/1000); err != nil || wins {
 		return false, err
 	}
 	if st.Kind == roster.Self {
@@ -465,7 +465,7 @@ func (s *step) takeUp(peer wire.AccountID) error {
 // this account's own devices, takes the place of the present one: of two, the lower
 // group id wins (protocol §6), unless the other one has gone from the present one,
 // or can join it no more.
-func (s *step) wins(cv *conversation, inv *letter.Wrapper, j *joining) (bool, error) {
+func (s *step) wins(cv *conversation, inv *letter.Wrapper, j *joining, came int64) (bool, error) {
 	r, err := s.room(cv.Room)
 	if err != nil || r == nil || r.State != roomOK && r.State != roomFounding {
 		return true, err
@@ -476,7 +476,7 @@ func (s *step) wins(cv *conversation, inv *letter.Wrapper, j *joining) (bool, er
 	if deserted, err := s.deserted(cv); err != nil || deserted {
 		return deserted, err
 	}
-	if wins, known, err := s.byInvited(cv, r, inv, j.roster); err != nil || known {
+	if wins, known, err := s.byInvited(cv, r, inv, j.roster, came); err != nil || known {
 		return wins, err
 	}
 	present, err := s.group(r.ID)
@@ -486,16 +486,29 @@ func (s *step) wins(cv *conversation, inv *letter.Wrapper, j *joining) (bool, er
 	return bytes.Compare(j.group.GroupID(), present.GroupID()) < 0, nil
 }
 
-// byInvited decides between two rooms of a direct conversation, to the present one of
-// which nobody of the other account has come: if the founder of one is invited to the
-// other room, and that one's is not to the first, only the first can come together.
-func (s *step) byInvited(cv *conversation, r *room, inv *letter.Wrapper, other *roster.Roster) (wins, known bool, err error) {
+// byInvited decides between two rooms of a direct conversation by who can be in them
+// (decision 0028). A device that is in the present one has left any it had founded
+// before. Where nobody of the other account has come to the present one yet: if the
+// founder of one is invited to the other's room, and that one's is not to the first's,
+// only one of the two can have both in it. came is when the invitation came, Unix
+// seconds.
+func (s *step) byInvited(cv *conversation, r *room, inv *letter.Wrapper, other *roster.Roster, came int64) (wins, known bool, err error) {
 	if cv.Kind != KindDirect || inv.Account != cv.Peer || r.State != roomOK {
 		return false, false, nil
 	}
 	ro, err := s.roster(r.ID)
 	if err != nil {
 		return false, false, err
+	}
+	at, theyCan := ro.LeafOf(inv.Account, inv.Device)
+	if theyCan {
+		l, err := s.leaf(r.ID, at.Index)
+		if err != nil {
+			return false, false, err
+		}
+		if l.Joined && came <= l.Since {
+			return false, true, nil // it has gone from there to the present room
+		}
 	}
 	if joined, err := s.hasJoined(r.ID, ro, cv.Peer); err != nil || joined {
 		return false, false, err
@@ -508,7 +521,6 @@ func (s *step) byInvited(cv *conversation, r *room, inv *letter.Wrapper, other *
 	if !ok || founder.Account != me.ID {
 		return false, false, nil
 	}
-	_, theyCan := ro.LeafOf(inv.Account, inv.Device)
 	_, weCan := other.LeafOf(me.ID, founder.Device)
 	return weCan, theyCan != weCan, nil
 }

@@ -142,5 +142,5 @@ func (s *step) mayCrossBack(cv *conversation, inv *letter.Wrapper, j *joining) (
 	if err != nil || inv.Account != me.ID || convID(j.roster.State().ID) != cv.ID {
 		return false, err
 	}
-	return s.wins(cv, inv, j)
+	return s.wins(cv, inv, j, s.c.now().Unix())
 }

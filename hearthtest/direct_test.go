@@ -260,12 +260,18 @@ func TestAnotherDeviceWritesFirst(t *testing.T) {
 	Run(t, func(w *World) {
 		for i := range 5 { // each way has one chance in two
 			n := strconv.Itoa(i)
-			alice, bob, phone := w.Person("alice"+n), w.Person("bob"+n), w.Stranger("phone"+n)
+			alice, tablet := w.Person("alice"+n), w.Stranger("tablet"+n)
+			bob, phone := w.Person("bob"+n), w.Stranger("phone"+n)
+			if err := alice.LinkTo(tablet); err != nil {
+				t.Fatal(err)
+			}
 			alice.Send(bob.Name, "alice first")
 			if err := bob.LinkTo(phone); err != nil {
 				t.Fatal(err)
 			}
-			w.Net.Offline(bob.Name)
+			if i%2 == 0 {
+				w.Net.Offline(bob.Name)
+			}
 			room := phone.Send(alice.Name, "phone first").Room
 			alice.Expect("phone first")
 			w.Sleep(time.Minute)
@@ -273,6 +279,17 @@ func TestAnotherDeviceWritesFirst(t *testing.T) {
 			phone.Expect("good to hear")
 			w.Net.Online(bob.Name)
 			bob.Expect("good to hear")
+			w.Sleep(time.Hour)
+			all := []*Person{alice, tablet, bob, phone}
+			for _, p := range all {
+				text := p.Name + " is here"
+				p.Send(room, text)
+				for _, o := range all {
+					if o != p {
+						o.Expect(text)
+					}
+				}
+			}
 		}
 	})
 }
