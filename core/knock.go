@@ -74,10 +74,9 @@ func (l *doorLog) passed(ctx context.Context, to wire.Number) error {
 	})
 }
 
-// entry deals with a letter. What does not open, is not signed or was here
-// before has no effect.
+// posts deals with each by itself: there are none behind a door, whatever a server says.
 func (l *doorLog) posts(ctx context.Context, es []*wire.Entry) error {
-	for _, e := range es { // a door holds none, whatever a server says
+	for _, e := range es {
 		if err := l.entry(ctx, e); err != nil {
 			return err
 		}
@@ -85,6 +84,8 @@ func (l *doorLog) posts(ctx context.Context, es []*wire.Entry) error {
 	return nil
 }
 
+// entry deals with a letter. What does not open, is not signed or was here
+// before has no effect.
 func (l *doorLog) entry(ctx context.Context, e *wire.Entry) error {
 	l.introduce(ctx, e)
 	return l.c.step(ctx, func(s *step) error {

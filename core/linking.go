@@ -393,10 +393,9 @@ func (l *linkLog) gap(context.Context, wire.Number, wire.Number) error        { 
 func (l *linkLog) hole(context.Context, *wire.Hole) error                     { return nil }
 func (l *linkLog) again(context.Context, *wire.Entry, wire.Number) error      { return nil }
 
-// entry takes the first request that opens. Whatever else is posted, and
-// whatever the server shows a second time, is too late.
+// posts deals with each by itself: there are none behind a door, whatever a server says.
 func (l *linkLog) posts(ctx context.Context, es []*wire.Entry) error {
-	for _, e := range es { // a door holds none, whatever a server says
+	for _, e := range es {
 		if err := l.entry(ctx, e); err != nil {
 			return err
 		}
@@ -404,6 +403,8 @@ func (l *linkLog) posts(ctx context.Context, es []*wire.Entry) error {
 	return nil
 }
 
+// entry takes the first request that opens. Whatever else is posted, and
+// whatever the server shows a second time, is too late.
 func (l *linkLog) entry(ctx context.Context, e *wire.Entry) error {
 	return l.c.step(ctx, func(s *step) error {
 		k, err := l.of(s)
