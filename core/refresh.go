@@ -95,21 +95,16 @@ func (s *step) hearRejoin(body []byte) error {
 	if err != nil {
 		return err
 	}
-	chain, err := s.newestChain(ro, a.Account, j.Chain)
-	if err != nil || chain == nil {
+	st, chain, err := s.readRejoin(ro, a, j)
+	if err != nil || st == nil {
 		return err
-	}
-	_, st, err := roster.ParseRejoin(j.Request, func(wire.AccountID) (*identity.Chain, bool) { return chain, true })
-	if err != nil {
-		s.c.debug("a request to rejoin was refused", err)
-		return nil
 	}
 	if kp, err := checkPackage(st.KeyPackage.Marshal(), chain, s.c.now()); err != nil || kp == nil {
 		return nil
 	}
 	// What the log still has to say may change the answer: it is kept until then.
 	if s.c.live(r.ID) {
-		if done, err := s.needless(cv, ro, a, st); err != nil || done {
+		if done, err := s.needless(cv, ro, a, *st); err != nil || done {
 			return err
 		}
 	}
@@ -150,6 +145,21 @@ func (s *step) tellLeft(me *account, cv *conversation, j letter.Rejoin) error {
 	return s.tellVerdict(cv, st, letter.Verdict{Removed: true})
 }
 
+// readRejoin checks a request to rejoin against the newest chain known of the
+// account that asks; nil: there is none, or the request does not hold.
+func (s *step) readRejoin(ro *roster.Roster, a roster.Asking, j letter.Rejoin) (*roster.Statement, *identity.Chain, error) {
+	chain, err := s.newestChain(ro, a.Account, j.Chain)
+	if err != nil || chain == nil {
+		return nil, nil, err
+	}
+	_, st, err := roster.ParseRejoin(j.Request, func(wire.AccountID) (*identity.Chain, bool) { return chain, true })
+	if err != nil {
+		s.c.debug("a request to rejoin was refused", err)
+		return nil, nil, nil
+	}
+	return &st, chain, nil
+}
+
 // tellWasOut answers somebody who was out of a group when this device left it: it
 // may know nobody else of those who had the right to say so. If it was invited
 // again since, that invitation counts all the same.
@@ -158,16 +168,11 @@ func (s *step) tellWasOut(r *room, cv *conversation, a roster.Asking, j letter.R
 	if err != nil || ro == nil || roleOf(ro, a.Account) != 0 {
 		return err
 	}
-	chain, err := s.newestChain(ro, a.Account, j.Chain)
-	if err != nil || chain == nil {
+	st, _, err := s.readRejoin(ro, a, j)
+	if err != nil || st == nil {
 		return err
 	}
-	_, st, err := roster.ParseRejoin(j.Request, func(wire.AccountID) (*identity.Chain, bool) { return chain, true })
-	if err != nil {
-		s.c.debug("a request to rejoin was refused", err)
-		return nil
-	}
-	return s.tellVerdict(cv, st, letter.Verdict{Removed: true})
+	return s.tellVerdict(cv, *st, letter.Verdict{Removed: true})
 }
 
 // newestChain returns the longest chain of an account that is known here or

@@ -2,6 +2,8 @@ package core
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -246,4 +248,175 @@ func (c *Client) lacks(ctx context.Context, accounts *lane.Lane, me *account, pu
 		}
 	}
 	return len(me.Chain), nil
+}
+
+// enter makes this home's device one of the account, by the recovery key's word,
+// or the only one, and makes its doors.
+func (c *Client) enter(ctx context.Context, a *account, key identity.RecoveryKey, alone bool) error {
+	accounts := c.net.To(a.Server, lane.Accounts)
+	session, err := accounts.Now(ctx)
+	if err != nil {
+		return err
+	}
+	device, err := a.key()
+	if err != nil {
+		return err
+	}
+	if a.Stage == stageKeys {
+		for try := 0; ; try++ {
+			chain, err := c.newestOwn(ctx, a)
+			if err != nil {
+				return err
+			}
+			if d, in := chain.Device(device.ID()); in && d.Live {
+				a.Chain = chain.Entries()
+				break
+			}
+			if alone && liveDevices(chain) >= identity.MaxDevices { // room for this one first
+				a.Chain = chain.Entries()
+				if err := c.standAlone(ctx, a, device.ID(), key); err != nil {
+					return err
+				}
+				if chain, err = a.chain(); err != nil {
+					return err
+				}
+			}
+			next, entry, err := chain.AddDevice(key, device.Candidate(a.ID))
+			if err != nil {
+				return fmt.Errorf("add this device to the account: %w", err)
+			}
+			err = accounts.Do(ctx, wire.OpAccountAppend, wire.AccountAppend{Account: a.ID, Head: wire.SecretHash(chain.Head()), Entry: entry}, nil)
+			if err == nil {
+				a.Chain = next.Entries()
+				break
+			}
+			if !errors.Is(err, wire.ErrStale) || try == 3 {
+				return fmt.Errorf("add this device to the account: %w", err)
+			}
+		}
+		a.Stage, a.Domain = stageKnown, session.Welcome().Domain
+		if err := c.step(ctx, func(s *step) error { s.put(accountName, a); return nil }); err != nil {
+			return err
+		}
+	}
+	if alone {
+		if err := c.standAlone(ctx, a, device.ID(), key); err != nil {
+			return err
+		}
+	}
+	if err := c.makeDoors(ctx, a, session.Welcome().Region); err != nil {
+		return err
+	}
+	return c.step(ctx, func(s *step) error {
+		a.Stage = stageDone
+		s.put(accountName, a)
+		return s.settleIn(a)
+	})
+}
+
+// settleIn makes a restored home one of the account's devices: it knows who the
+// others are, asks to be let into its rooms, and for what was said meanwhile.
+func (s *step) settleIn(me *account) error {
+	chain, err := me.chain()
+	if err != nil {
+		return err
+	}
+	s.dead(chain)
+	own, err := s.ownDevice(me)
+	if err != nil {
+		return err
+	}
+	own.Added = s.c.now().Unix()
+	s.putDevice(own)
+	var gone []identity.DeviceID
+	err = s.scan("device", func(_ string, b []byte) (bool, error) {
+		d := new(device)
+		if err := decodeRecord(b, d); err != nil {
+			return false, err
+		}
+		if in, ok := chain.Device(d.ID); !ok || !in.Live {
+			gone = append(gone, d.ID)
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	err = s.scan("conversation", func(_ string, b []byte) (bool, error) {
+		cv := new(conversation)
+		err := decodeRecord(b, cv)
+		if err == nil && cv.Unread > 0 {
+			err = s.restoredUnread(cv)
+		}
+		return err == nil, err
+	})
+	if err != nil {
+		return err
+	}
+	others, err := s.siblings(me)
+	if err != nil {
+		return err
+	}
+	if len(others) > 0 {
+		s.put(askAllName, true)
+	}
+	if err := s.askEverywhere(); err != nil {
+		return err
+	}
+	if err := s.foundSelf(false); err != nil {
+		return err
+	}
+	for _, id := range gone {
+		if err := s.deviceGone(me, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askEverywhere begins to bring this device into every room of a backup. Its
+// seats were the lost device's, so it asks at doors (protocol §5).
+func (s *step) askEverywhere() error {
+	return s.scan("room", func(_ string, b []byte) (bool, error) {
+		r := new(room)
+		if err := decodeRecord(b, r); err != nil {
+			return false, err
+		}
+		cv, err := s.conv(r.Conv)
+		if err != nil || cv == nil || cv.Room != r.ID || r.State != roomOutOfStep {
+			return true, err
+		}
+		return true, s.heal(r, cv, NoticeLapsed)
+	})
+}
+
+// errClosedAlready says that the account has ended.
+var errClosedAlready = &wire.Error{Code: wire.NotFound, Message: "the account was deleted", Next: "make another one with: hearth register NAME --server URL"}
+
+// newestOwn returns the account's chain as its server has it, if it shows it:
+// only accounts with a name are shown. It must lead on from the one that is
+// known.
+func (c *Client) newestOwn(ctx context.Context, a *account) (*identity.Chain, error) {
+	known, err := a.chain()
+	if err != nil {
+		return nil, err
+	}
+	var rec wire.AccountRecord
+	err = c.net.To(a.Server, lane.Accounts).Do(ctx, wire.OpAccountGet, wire.AccountGet{Account: &a.ID}, &rec)
+	switch code(err) {
+	case wire.NotFound, wire.Denied:
+		return known, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	chain, err := identity.VerifyFor(a.ID, rec.Chain)
+	if err != nil || !chain.Extends(known) && known.Compare(chain) != identity.Same {
+		return nil, wire.Errorf(wire.Denied, "the server shows another history of the account than the backup").
+			WithNext("use the newest backup; if this is it, ask whoever keeps the server")
+	}
+	if chain.Closed() {
+		return nil, errClosedAlready
+	}
+	return chain, nil
 }

@@ -8,7 +8,6 @@ import (
 	"hearth/core/letter"
 	"hearth/core/roster"
 	"hearth/core/vault"
-	"hearth/identity"
 	"hearth/wire"
 )
 
@@ -28,14 +27,9 @@ func (s *step) keepAsking(r *room, a roster.Asking, j letter.Rejoin) error {
 	if err != nil || ro == nil || roleOf(ro, a.Account) == 0 {
 		return err
 	}
-	chain, err := s.newestChain(ro, a.Account, j.Chain)
-	if err != nil || chain == nil {
+	st, chain, err := s.readRejoin(ro, a, j)
+	if err != nil || st == nil {
 		return err
-	}
-	_, st, err := roster.ParseRejoin(j.Request, func(wire.AccountID) (*identity.Chain, bool) { return chain, true })
-	if err != nil {
-		s.c.debug("a request to rejoin was refused", err)
-		return nil
 	}
 	if kp, err := checkPackage(st.KeyPackage.Marshal(), chain, s.c.now()); err != nil || kp == nil {
 		return nil
