@@ -449,8 +449,11 @@ func (s *step) enter(r *room, cv *conversation, g *mls.Group, staged *mls.Staged
 	for _, m := range ch.Added {
 		// A device that is put back among its siblings may be in another room with
 		// some of them by then (see wins).
-		joined := back[m.Index] && cv.Kind != KindSelf
-		s.putLeaf(r.ID, m.Index, &leaf{Since: s.c.now().Unix(), By: committer.Account, Joined: joined})
+		l := &leaf{Since: s.c.now().Unix(), By: committer.Account}
+		if back[m.Index] && cv.Kind != KindSelf {
+			l.came(s.c.now())
+		}
+		s.putLeaf(r.ID, m.Index, l)
 	}
 	if err := s.tellRefreshed(cv, next, ch); err != nil {
 		return err

@@ -337,7 +337,8 @@ func (s *step) meet(r *room, j *joining, inv *letter.Wrapper) error {
 		}
 		l := &leaf{Since: s.c.now().Unix()}
 		if k.Seat != (wire.SeatID{}) {
-			l.Seat, l.Joined = &k.Seat, true
+			l.Seat = &k.Seat
+			l.came(s.c.now())
 		}
 		s.putLeaf(r.ID, from.Index, l)
 		if from.Account != inv.Account && from.Account != me.ID {

@@ -107,7 +107,7 @@ func (s *step) arrived(r *room, cv *conversation, ro *roster.Roster, index mls.L
 	if err != nil {
 		return err
 	}
-	l.Joined = true
+	l.came(s.c.now())
 	s.putLeaf(r.ID, index, l)
 	if joined {
 		return nil // another device of somebody who is here

@@ -151,8 +151,10 @@ type leaf struct {
 	_ struct{} `cbor:",toarray"`
 	// Seat is the leaf's seat; absent until it is known.
 	Seat *wire.SeatID
-	// Joined says that the leaf has spoken: its device has accepted.
+	// Joined says that the leaf has spoken: its device has accepted. Came is when
+	// that was first seen, Unix seconds by our clock.
 	Joined bool
+	Came   int64
 	// Count is the newest running count seen; Seen says that one was.
 	Count uint64
 	Seen  bool
@@ -162,6 +164,11 @@ type leaf struct {
 	Since int64
 	// By is the account that added it.
 	By wire.AccountID
+}
+
+// came notes that the leaf's device is in the room.
+func (l *leaf) came(now time.Time) {
+	l.Joined, l.Came = true, now.Unix()
 }
 
 func leafName(id wire.RoomID, i mls.LeafIndex) string {

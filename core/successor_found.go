@@ -501,7 +501,7 @@ func (s *step) carryLeaf(old, id wire.RoomID, ro *roster.Roster, i mls.LeafIndex
 	if err != nil {
 		return err
 	}
-	l.Joined = true
+	l.came(s.c.now())
 	s.putLeaf(id, i, l)
 	return nil
 }

@@ -3,6 +3,7 @@ package core
 import (
 	"bytes"
 	"errors"
+	"time"
 
 	"hearth/content"
 	"hearth/core/letter"
@@ -106,9 +107,13 @@ func (s *step) wins(cv *conversation, inv *letter.Wrapper, j *joining, came int6
 	return bytes.Compare(j.group.GroupID(), present.GroupID()) < 0, nil
 }
 
+// arrivesWithin is how long after its founder left a room for another an invitation
+// into it may still be on its way.
+const arrivesWithin = time.Hour
+
 // byInvited decides between two rooms of a direct conversation by who can be in them
 // (decision 0028). A device that is in the present one has left any it had founded
-// before. Where nobody of the other account has come to the present one yet: if the
+// before, and has forgotten the present one if it founds another afterwards. Where nobody of the other account has come to the present one yet: if the
 // founder of one is invited to the other's room, and that one's is not to the first's,
 // only one of the two can have both in it. came is when the invitation came, Unix
 // seconds.
@@ -126,8 +131,10 @@ func (s *step) byInvited(cv *conversation, r *room, inv *letter.Wrapper, other *
 		if err != nil {
 			return false, false, err
 		}
-		if l.Joined && came <= l.Since {
-			return false, true, nil // it has gone from there to the present room
+		if l.Joined {
+			// It has gone from there to the present room; or a copy from before the
+			// present room was restored, founded another, and knows of no other.
+			return came > l.Came+int64(arrivesWithin/time.Second), true, nil
 		}
 	}
 	if joined, err := s.hasJoined(r.ID, ro, cv.Peer); err != nil || joined {

@@ -91,6 +91,41 @@ func TestFirstWordsCross(t *testing.T) {
 	})
 }
 
+// TestACopyFromBeforeTheConversation: a home is restored from a copy that knows of
+// no conversation with somebody, and writes first again. Whichever id is lower, the
+// other one comes to where its words arrive.
+func TestACopyFromBeforeTheConversation(t *testing.T) {
+	Run(t, func(w *World) {
+		for i := range 6 { // each way has one chance in two
+			n := strconv.Itoa(i)
+			alice, bob := w.Person("alice"+n), w.Person("bob"+n)
+			bob.Stop()
+			disk, key := bob.Disk.Copy(), bob.Key.Copy()
+			if err := bob.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if i%2 == 0 {
+				alice.Befriend(bob)
+			} else {
+				bob.Befriend(alice)
+			}
+			w.Sleep(2 * time.Hour)
+			bob.Stop()
+			bob.Disk, bob.Key = disk, key
+			if err := bob.Start(); err != nil {
+				t.Fatal(err)
+			}
+			room := bob.Send(alice.Name, "hello again").Room
+			alice.Expect("hello again")
+			w.Sleep(time.Hour)
+			alice.Send(room, "where were you?")
+			bob.Expect("where were you?")
+			bob.Send(room, "restored")
+			alice.Expect("restored")
+		}
+	})
+}
+
 // TestWhoDeclinedIsAskedAgain: also when the conversation is named, not the
 // person.
 func TestWhoDeclinedIsAskedAgain(t *testing.T) {
