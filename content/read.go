@@ -4,20 +4,6 @@ import (
 	"time"
 )
 
-// Kind is what a message does.
-type Kind uint8
-
-// The kinds. What is Unknown came from a newer client: it is shown as such, not
-// dropped.
-const (
-	Unknown Kind = iota
-	Text
-	React
-	Edit
-	Delete
-	File
-)
-
 // Kind returns what the message does. Whether its sender may (edit and delete:
 // only own messages) is for the caller, who knows who sent what.
 func (m *Message) Kind() Kind {

@@ -114,7 +114,9 @@ type Event struct {
 	// that has begun, or its sender chose no such end.
 	AfterReading uint32 `json:"after_reading,omitempty"`
 
-	Kind string `json:"kind,omitempty"` // request: direct or group
+	// Kind, of a request: direct or group; of a message: what it holds, absent for
+	// text alone, unknown for what only a newer version can show.
+	Kind string `json:"kind,omitempty"`
 	Name string `json:"name,omitempty"` // request: the group's name
 	Who  string `json:"who,omitempty"`  // joined, left: handle or account id
 	By   string `json:"by,omitempty"`   // joined, left: who did it, if not the person

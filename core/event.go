@@ -167,6 +167,8 @@ func (s *step) event(id convID, h *happening) (Event, error) {
 		if m, err := content.Parse(h.Body); err == nil {
 			if text, ok := m.Text(); ok {
 				e.Text = text
+			} else if h.Type == EventMessage && m.Kind() == content.Unknown {
+				e.Text, e.Kind = m.Line(), m.Kind().String()
 			}
 			e.Forwarded = m.Forwarded()
 		}

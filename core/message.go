@@ -214,12 +214,16 @@ const maxAhead = time.Hour
 // keep writes what somebody said into the history once: a message, or what
 // changes another.
 func (s *step) keep(cv *conversation, st roster.State, from wire.AccountID, id content.MessageID, m *content.Message, body []byte, own bool) (uint64, error) {
-	switch m.Kind() {
-	case content.Edit, content.Delete, content.React:
+	switch m.Kind().Spec().Rule {
+	case content.EndsItself:
+		return s.keepMessage(cv, st, from, id, m, body, own)
+	case content.EndsWithTarget:
 		return s.keepAmendment(cv, st, from, id, m, body, own)
 	}
-	return s.keepMessage(cv, st, from, id, m, body, own)
+	return 0, errNoEnd
 }
+
+var errNoEnd = wire.Errorf(wire.Unsupported, "that cannot be said here").WithNext("update this client")
 
 // wrongSaid reports whether an error says what is wrong with what was said, and not
 // what went wrong with us.

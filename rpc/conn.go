@@ -169,12 +169,12 @@ func (c *conn) carryOut(ctx context.Context, m message, r *running) (any, error)
 	}
 	f, ok := methods[m.Method]
 	if !ok {
-		return nil, newError(codeMethodNotFound, wire.BadInput, fmt.Sprintf("there is no method %q", m.Method), "there are "+strings.Join(methodNames(), ", "))
+		return nil, newError(codeMethodNotFound, wire.BadInput, fmt.Sprintf("there is no method %q", m.Method), "there are "+strings.Join(Methods(), ", "))
 	}
 	return c.entered(ctx, func(ctx context.Context, core Core) (any, error) { return f(ctx, core, m.Params) })
 }
 
-func methodNames() []string {
+func Methods() []string {
 	names := slices.Concat(slices.Collect(maps.Keys(methods)), slices.Collect(maps.Keys(homeMethods)), []string{methodReceive})
 	slices.Sort(names)
 	return names

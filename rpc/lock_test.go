@@ -76,7 +76,7 @@ func TestALockedHomeAnswersOnlyThatItIsLocked(t *testing.T) {
 	l := newLockable(&fake{})
 	l.close(lock.ErrLocked)
 	var lines []string
-	for _, m := range methodNames() {
+	for _, m := range Methods() {
 		if _, ok := homeMethods[m]; !ok {
 			line, _ := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": m, "method": m})
 			lines = append(lines, string(line))
