@@ -32,6 +32,7 @@ var arrows = map[string][]string{
 	"core/lane":            {"wire"},
 	"core/archive":         {"wire"},
 	"core/backup":          {"wire", "core/archive"},
+	"core/sealedfile":      {"wire"},
 	"core/bench":           {"wire", "core", "core/vault"},
 	"core/httpblobs":       {"wire", "core"},
 	"core/lock":            {"wire", "core", "core/vault"},
@@ -47,7 +48,7 @@ var arrows = map[string][]string{
 }
 
 // pure packages hold no I/O, no clock and no goroutine of their own.
-var pure = []string{"mls", "content", "wire", "identity", "core/roster", "core/letter", "core/archive", "core/backup"}
+var pure = []string{"mls", "content", "wire", "identity", "core/roster", "core/letter", "core/archive", "core/backup", "core/sealedfile"}
 
 // impure are the standard packages that a pure one may not import.
 var impure = []string{"net", "net/http", "os", "os/exec", "database/sql", "log", "log/slog", "syscall", "time"}

@@ -57,6 +57,7 @@ func TestAFileComesAsItWasSent(t *testing.T) {
 func TestAFileThatCannotBeFetchedIsNone(t *testing.T) {
 	for name, change := range map[string]func(*External){
 		"another place":      func(f *External) { f.URL = "https://example.org/" + f.URL },
+		"no scheme":          func(f *External) { f.URL = f.URL[len(blobURL):] },
 		"no server":          func(f *External) { f.URL = f.URL[:len(blobURL)+43] + "/" },
 		"no slash":           func(f *External) { f.URL = f.URL[:len(blobURL)+43] },
 		"a short id":         func(f *External) { f.URL = blobURL + f.URL[len(blobURL)+2:] },

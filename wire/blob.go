@@ -37,8 +37,8 @@ const (
 )
 
 const (
-	// MaxBlob is the largest blob, bytes.
-	MaxBlob = 2 << 30
+	// MaxBlob is the largest blob, bytes: a file of 2 GiB, sealed.
+	MaxBlob = 2<<30 + 1<<20
 	// MaxWhole is the largest blob that is moved in one piece of memory, bytes.
 	MaxWhole = 8 << 20
 	// MaxBlobTTL is the longest that a blob is kept without being prolonged: a
