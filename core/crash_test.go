@@ -92,13 +92,6 @@ func newStory(t *testing.T, f *vaulttest.Faults, name string) *story {
 	w.sealed = st.seals.sealed
 	st.me = w.home(name)
 	st.me.disk, st.me.key = f.Disk(st.disk), f.Key(st.key)
-	t.Cleanup(func() { // behind the client's end, which is a step too
-		// Whether two connections' records share a step depends on who comes first,
-		// so a story's length varies by a step or two; its last ones may be missing.
-		if f.At != 0 && !f.Failed() && f.Steps() < f.At-2 {
-			t.Errorf("step %d was not reached but %d: the story went another way than when its steps were counted", f.At, f.Steps())
-		}
-	})
 	return st
 }
 
@@ -466,45 +459,72 @@ func taker() string {
 	}
 }
 
+// killedAt lives a story again for each of the durable steps that were counted,
+// or each stride-th of them where tests are to be short, killed at that step: once
+// it is done, once not.
+//
+// Whether two connections' records share a step depends on who comes first, and
+// what comes behind the last word of a story differs too: a life may end before
+// the step it was to be killed at, and must hold like the one that was counted.
+// But that is the end of a story: a life that misses a step of the first four
+// fifths went another way.
+func killedAt(t *testing.T, steps, stride int, story func(*testing.T, *vaulttest.Faults)) {
+	first := 1
+	if full() {
+		stride = 1
+	} else {
+		first += rand.IntN(stride)
+		t.Logf("steps %d, %d, … of %d; all of them with HEARTH_FULL=1", first, first+stride, steps)
+	}
+	for n := first; n <= steps; n += stride {
+		for _, kept := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%d,kept=%v", n, kept), func(t *testing.T) {
+				t.Parallel()
+				f := vaulttest.Faults{At: n, Kept: kept, Kill: true}
+				bubble(t, func(t *testing.T) { story(t, &f) })
+				switch {
+				case f.Failed():
+				case 5*n <= 4*steps:
+					t.Errorf("step %d of %d was not reached but %d: the story went another way than when its steps were counted", n, steps, f.Steps())
+				default:
+					t.Logf("nobody was killed: the story ended with step %d", f.Steps())
+				}
+			})
+		}
+	}
+}
+
 func TestKilledAtEveryStep(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		story func(*testing.T, *vaulttest.Faults)
 		// Posts that wait one behind the other are one step, so that a story has a
-		// step less now and then.
+		// step less now and then, and some less on a busy machine: a count that is
+		// too small is taken again.
 		least, most int
 	}{{"initiator", initiator, 82, 84}, {"follower", follower, 58, 60}} {
 		t.Run(c.name, func(t *testing.T) {
-			var count vaulttest.Faults
+			var steps int
 			var takers []string
-			count.OnStep = func(int) { takers = append(takers, taker()) }
-			bubble(t, func(t *testing.T) { c.story(t, &count) })
-			if t.Failed() {
-				return
+			for range 3 {
+				var count vaulttest.Faults
+				takers = nil
+				count.OnStep = func(int) { takers = append(takers, taker()) }
+				bubble(t, func(t *testing.T) { c.story(t, &count) })
+				if t.Failed() {
+					return
+				}
+				if steps = count.Steps(); steps >= c.least {
+					break
+				}
 			}
-			steps := count.Steps()
 			if steps < c.least || steps > c.most {
 				t.Errorf("counted %d durable steps, want %d to %d. They are listed below. If what you changed is meant to "+
 					"take more of them, or fewer, put the new number into the table above; if nothing was meant to "+
 					"change, something is saved twice, or not at all. A number that differs from run to run comes "+
 					"of a race or of jitter: let it come from Client.jitter.\n%s", steps, c.least, c.most, strings.Join(takers, "\n"))
 			}
-			first, stride := 1, 1
-			if !full() {
-				stride = 6
-				first = 1 + rand.IntN(stride)
-				t.Logf("steps %d, %d, …; all of them with HEARTH_FULL=1", first, first+stride)
-			}
-			for n := first; n <= steps; n += stride {
-				for _, kept := range []bool{true, false} {
-					t.Run(fmt.Sprintf("%d,kept=%v", n, kept), func(t *testing.T) {
-						t.Parallel()
-						bubble(t, func(t *testing.T) {
-							c.story(t, &vaulttest.Faults{At: n, Kept: kept, Kill: true})
-						})
-					})
-				}
-			}
+			killedAt(t, steps, 6, c.story)
 		})
 	}
 }

@@ -2,8 +2,6 @@ package core
 
 import (
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -135,21 +133,7 @@ func TestLinkKilledAtEveryStep(t *testing.T) {
 			if t.Failed() || steps < c.least {
 				t.Fatalf("counted %d durable steps, want at least %d", steps, c.least)
 			}
-			first, stride := 1, 1
-			if !full() {
-				stride = 8
-				first = 1 + rand.IntN(stride)
-			}
-			for n := first; n <= steps; n += stride {
-				for _, kept := range []bool{true, false} {
-					t.Run(fmt.Sprintf("%d,kept=%v", n, kept), func(t *testing.T) {
-						t.Parallel()
-						bubble(t, func(t *testing.T) {
-							c.story(t, &vaulttest.Faults{At: n, Kept: kept, Kill: true})
-						})
-					})
-				}
-			}
+			killedAt(t, steps, 8, c.story)
 		})
 	}
 }
