@@ -157,6 +157,9 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 	if back, err := s.backBySibling(cv, inv, j); err != nil || back {
 		return err
 	}
+	if named, err := s.acceptedLate(cv, inv, j); err != nil || named {
+		return err
+	}
 	if err := s.standing(cv, inv, j); err != nil {
 		return err
 	}
@@ -181,7 +184,7 @@ func (s *step) joined(inv *letter.Wrapper, j *joining) error {
 	if err := s.replaced(cv, old, r); err != nil {
 		return err
 	}
-	if err := s.crossed(cv); err != nil {
+	if err := errors.Join(s.crossed(cv), s.outlived(cv, st)); err != nil {
 		return err
 	}
 	s.putRoom(r)

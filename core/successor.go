@@ -341,6 +341,9 @@ func (s *step) hearFounding(r *room, cv *conversation, n heard) error {
 		}
 		return s.enterOwn(r, cv, l)
 	}
+	if err := s.acceptNamed(n.Body); err != nil {
+		return err
+	}
 	s.then(s.c.wakeSuccessors)
 	return s.mayFound(r, l, NoticeOutOfStep, enterWait)
 }

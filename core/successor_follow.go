@@ -278,6 +278,66 @@ func (s *step) void(cand *candidate) error {
 	return s.mayFound(r, l, NoticeOutOfStep, refreshWait)
 }
 
+// acceptedLate follows a successor whose founding Welcome came when this device did
+// not stand in the conversation yet, and so became a request: by now it has joined
+// the old room, and the log there has named that founding. It reports whether it
+// was so.
+func (s *step) acceptedLate(cv *conversation, inv *letter.Wrapper, j *joining) (bool, error) {
+	f, err := roster.ParseFounding(inv.Founding)
+	if err != nil {
+		return false, nil
+	}
+	r, err := s.room(inv.Old)
+	if err != nil || r == nil || r.Conv != cv.ID || r.State != roomSucceeded {
+		return false, err
+	}
+	l, err := s.lineage(r.ID)
+	if err != nil || l.Accepted == nil || l.Accepted.Entered || string(l.Accepted.Founding) != string(inv.Founding) {
+		return false, err
+	}
+	base, err := s.newest(r, l)
+	if err != nil {
+		return false, err
+	}
+	if f.Info != j.info || base.JudgeSuccessor(f, j.roster) != nil {
+		return false, errForged
+	}
+	return true, s.followed(r, cv, l, inv, j)
+}
+
+// acceptNamed accepts a request into a successor that the log has named: whoever
+// accepted the old room is not asked about the new one.
+func (s *step) acceptNamed(founding []byte) error {
+	return s.scan("request", func(_ string, b []byte) (bool, error) {
+		rq := new(request)
+		if err := decodeRecord(b, rq); err != nil {
+			return false, err
+		}
+		if string(rq.Wrapper.Founding) != string(founding) || rq.Decided || rq.over(s.c.now()) {
+			return true, nil
+		}
+		return true, errors.Join(s.carryOut(rq, true), s.shareDecision(rq, true))
+	})
+}
+
+// outlived drops the requests into rooms of a group that came before the one that
+// was joined: nobody is there any more.
+func (s *step) outlived(cv *conversation, joined roster.State) error {
+	if cv.Kind != KindGroup {
+		return nil
+	}
+	return s.scan("request", func(name string, b []byte) (bool, error) {
+		rq := new(request)
+		if err := decodeRecord(b, rq); err != nil {
+			return false, err
+		}
+		if st, err := roster.ParseState(rq.Wrapper.State); err == nil && st.ID == joined.ID && st.Generation < joined.Generation {
+			s.del(name)
+		}
+		return true, nil
+	})
+}
+
 // followed goes over to a successor that was joined.
 func (s *step) followed(r *room, cv *conversation, l *lineage, inv *letter.Wrapper, j *joining) error {
 	if l.Mine != nil {

@@ -180,11 +180,12 @@ func (s *step) begunAnew(cv *conversation, r *room, inv *letter.Wrapper) (bool, 
 // new one what we said in the old: the same messages under the same ids.
 func (s *step) replaced(cv *conversation, old wire.RoomID, r *room) error {
 	before, err := s.room(old)
-	if err != nil || before == nil {
+	if err != nil || before == nil || before.ID == r.ID {
 		return err
 	}
 	var again []row
-	if before.State == roomOK || before.State == roomFounding {
+	switch before.State {
+	case roomOK, roomFounding, roomOutOfStep, roomSucceeded:
 		err = s.scan(historyName(cv.ID), func(_ string, b []byte) (bool, error) {
 			h := new(happening)
 			if err := decodeRecord(b, h); err != nil {
