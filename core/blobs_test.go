@@ -16,6 +16,8 @@ type memoryBlobs struct {
 	mu      sync.Mutex
 	m       map[wire.BlobID]memoryBlob
 	uploads map[wire.UploadID][]byte
+	// slow, if not nil, says how long a Put for a room takes.
+	slow func(wire.RoomID) time.Duration
 }
 
 type memoryBlob struct {
@@ -25,6 +27,9 @@ type memoryBlob struct {
 }
 
 func (b *memoryBlobs) Put(_ context.Context, _ string, room wire.RoomID, _ wire.Secret, ttl time.Duration, v []byte) (wire.BlobID, error) {
+	if b.slow != nil {
+		time.Sleep(b.slow(room))
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	id := wire.BlobIDOf(room.Region(), v)

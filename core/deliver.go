@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"hearth/core/lane"
@@ -72,4 +73,21 @@ func (c *Client) handOver(d *delivery) action {
 			return nil
 		})
 	}
+}
+
+// arrivedAt reports whether nothing is on its way to a door any more: no Welcome
+// whose tree is still to go up, and nothing in its outbox.
+func (s *step) arrivedAt(door wire.RoomID) (bool, error) {
+	waits := false
+	err := s.scan("delivery", func(_ string, b []byte) (bool, error) {
+		d := new(delivery)
+		err := decodeRecord(b, d)
+		waits = slices.ContainsFunc(d.Welcomes, func(p parcel) bool { return p.To.ID == door })
+		return !waits, err
+	})
+	if err != nil || waits {
+		return false, err
+	}
+	waits, err = s.any(parcelsName(door))
+	return !waits, err
 }

@@ -437,7 +437,8 @@ func (l *linkLog) entry(ctx context.Context, e *wire.Entry) error {
 }
 
 // LinkFinish waits until a device that was confirmed has been put into every
-// room that is open, and was handed the history. It goes on by itself, too.
+// room that is open, has its Welcomes at its door, and was handed the history. It
+// goes on by itself, too.
 func (c *Client) LinkFinish(ctx context.Context, text string) (Device, error) {
 	id, err := identity.ParseDeviceID(text)
 	if err != nil {
@@ -468,6 +469,11 @@ func (c *Client) LinkFinish(ctx context.Context, text string) (Device, error) {
 		owed, err := s.has(handoverName(id))
 		if err != nil || owed {
 			return false, err
+		}
+		if known != nil {
+			if there, err := s.arrivedAt(known.Sibling.ID); err != nil || !there {
+				return false, err
+			}
 		}
 		self, _, err := s.selfRoom(me)
 		if err != nil || self == nil {

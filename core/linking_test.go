@@ -331,3 +331,32 @@ func TestLinkCodesAndInvitationsAreNotTakenForOneAnother(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// The old device's command ends with LinkFinish, and its process with it: by then
+// the new one needs nobody to get into its rooms, however slowly their trees went
+// up.
+func TestLinkFinishWaitsForTheWelcomes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob, phone := w.person("alice"), w.person("bob"), w.home("phone")
+		alice.send("bob", "hello")
+		room := bob.accept()
+		settle(alice, bob)
+		phone.start()
+		direct, _ := alice.record(room)
+		w.blobs.slow = func(id wire.RoomID) time.Duration {
+			if id == direct.ID {
+				return 20 * time.Second
+			}
+			return 0
+		}
+		linkTo(t, alice, phone, "phone")
+		for _, d := range alice.devices() {
+			if _, err := alice.c.LinkFinish(alice.ctx(), d.Device); err != nil {
+				t.Fatal(err)
+			}
+		}
+		alice.stop()
+		phone.ready()
+	})
+}
