@@ -57,6 +57,11 @@ func samples(t testing.TB) map[string]*Message {
 			{Body: Multi{SingleUnit, []Part{{Body: Null{}}, {Disposition: Preview, Body: Single{"x/y", nil}}}}},
 		}}}, Extensions: Extensions{{Int: 1}: wire.Encode("im:a"), {Int: -7}: wire.Encode([]int{1}), {Text: "hearth.x"}: wire.Encode(map[string]int{"a": 1})}},
 	}
+	marked := ok(t)(NewText("come now, @bob", o))
+	if err := marked.Mark([]Mark{{Style: Bold, From: 5, Len: 3}, {Style: Mention, From: 10, Len: 4, Account: &alice}}); err != nil {
+		t.Fatal(err)
+	}
+	all["formatted"] = marked
 	for _, m := range all {
 		m.Salt = [16]byte{0: 0xff, 15: 1}
 	}
@@ -130,6 +135,7 @@ func TestKindsAndTexts(t *testing.T) {
 		"text": {Text, "meet me at noon"}, "reply": {Text, "I'll be there ♥"}, "reaction": {React, "👍"}, "edit": {Edit, "at one"},
 		"delete": {Delete, ""}, "expires": {Text, "soon gone"}, "after reading": {Text, "soon gone"}, "topic": {Text, "no time"},
 		"attachment": {File, ""}, "captioned file": {File, "look"}, "unknown sort": {Unknown, ""},
+		"formatted": {Text, "come now, @bob"},
 	}
 	for name, m := range samples(t) {
 		m = must(Parse(m.mustEncode(t)))

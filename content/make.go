@@ -3,6 +3,7 @@ package content
 import (
 	"crypto/rand"
 	"math"
+	"slices"
 	"time"
 
 	"hearth/wire"
@@ -56,13 +57,17 @@ func NewText(text string, o Options) (*Message, error) {
 }
 
 // NewForward returns a message that says what another one said, without telling
-// who said it. Only its part goes along.
+// who said it. Its part goes along and how its text looks, but not whom it mentions.
 func NewForward(of *Message, o Options) (*Message, error) {
 	m := newMessage(o, of.Part)
 	if m.Extensions == nil {
 		m.Extensions = Extensions{}
 	}
 	m.Extensions[KeyForwarded] = wire.Encode(true)
+	marks := slices.DeleteFunc(of.Marks(), func(k Mark) bool { return k.Style == Mention })
+	if err := m.Mark(marks); err != nil {
+		return nil, err
+	}
 	if err := m.check(); err != nil {
 		return nil, refused(err)
 	}

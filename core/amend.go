@@ -304,7 +304,14 @@ func (s *step) showAmendments(id convID, h *happening, e *Event) error {
 	return s.amendments(id, h.ID, func(_ uint64, k *happening) error {
 		switch k.Type {
 		case EventEdit:
-			e.Text = textOf(k)
+			m, err := content.Parse(k.Body)
+			if err != nil {
+				return err
+			}
+			e.Text, _ = m.Text()
+			if err := s.looks(id, k.Account, m, e); err != nil {
+				return err
+			}
 			at := time.UnixMilli(k.At).UTC()
 			e.Edited = &at
 		case EventReaction:
@@ -341,6 +348,7 @@ func (s *step) saidNow(id convID, h *happening) (*content.Message, error) {
 		e, err := content.Parse(k.Body)
 		if err == nil {
 			m.Part = e.Part
+			err = m.Mark(e.Marks())
 		}
 		return err
 	})
@@ -371,7 +379,7 @@ func (c *Client) Amend(ctx context.Context, o AmendOptions) (Sent, error) {
 	case o.Delete:
 		m = content.NewDelete(of, opts)
 	default:
-		m, err = content.NewEdit(of, o.Text, opts)
+		m, err = c.edited(ctx, of, o, opts)
 	}
 	if err != nil {
 		return Sent{}, err
@@ -381,6 +389,19 @@ func (c *Client) Amend(ctx context.Context, o AmendOptions) (Sent, error) {
 		return Sent{}, err
 	}
 	return c.utter(ctx, id, nil, m, body, opts.Sent)
+}
+
+func (c *Client) edited(ctx context.Context, of content.MessageID, o AmendOptions, opts content.Options) (m *content.Message, err error) {
+	var marks []content.Mark
+	if o.Format {
+		if o.Text, marks, err = c.formatted(ctx, o.Room, o.Text); err != nil {
+			return nil, err
+		}
+	}
+	if m, err = content.NewEdit(of, o.Text, opts); err == nil {
+		err = m.Mark(marks)
+	}
+	return m, err
 }
 
 // ownReaction finds the id of a reaction of this account's.
@@ -409,8 +430,9 @@ func (c *Client) ownReaction(ctx context.Context, id convID, of content.MessageI
 type AmendOptions struct {
 	Room string
 	ID   string // the message's
-	// Text takes the place of the message's.
-	Text string
+	// Text takes the place of the message's; with Format as in SendOptions.
+	Text   string
+	Format bool
 	// Delete takes the message away, everywhere.
 	Delete bool
 	// React is a reaction, such as one emoji; TakeBack takes it away again.

@@ -117,9 +117,13 @@ type Event struct {
 	// Kind, of a request: direct or group; of a message: what it holds, absent for
 	// text alone, unknown for what only a newer version can show.
 	Kind string `json:"kind,omitempty"`
-	Name string `json:"name,omitempty"` // request: the group's name
-	Who  string `json:"who,omitempty"`  // joined, left: handle or account id
-	By   string `json:"by,omitempty"`   // joined, left: who did it, if not the person
+	// Runs are the text in pieces, where it is more than plain.
+	Runs []Run `json:"runs,omitempty"`
+	// Mentioned: the text mentions this account.
+	Mentioned bool   `json:"mentioned,omitempty"`
+	Name      string `json:"name,omitempty"` // request: the group's name
+	Who       string `json:"who,omitempty"`  // joined, left: handle or account id
+	By        string `json:"by,omitempty"`   // joined, left: who did it, if not the person
 	// ByNickname is that of By.
 	ByNickname string `json:"by_nickname,omitempty"`
 	State      string `json:"state,omitempty"` // receipt; message: of an own one
@@ -140,6 +144,17 @@ type Event struct {
 	Edited    *time.Time `json:"edited,omitempty"`
 	Deleted   bool       `json:"deleted,omitempty"`
 	Reactions []Reacted  `json:"reactions,omitempty"`
+}
+
+// Run is a piece of a text that looks the same throughout.
+type Run struct {
+	Text  string   `json:"text"`
+	Style []string `json:"style,omitempty"` // bold, italic, strike, code, quote
+	// Mention is the account that the piece mentions, a member of the conversation.
+	// It is to be shown by its own name, not by what the sender wrote.
+	Mention  string `json:"mention,omitempty"`
+	Handle   string `json:"handle,omitempty"`
+	Nickname string `json:"nickname,omitempty"`
 }
 
 // Reacted is somebody's reaction to a message; ID is the reaction's own.

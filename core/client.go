@@ -335,6 +335,8 @@ type SendOptions struct {
 	// reader; on the sender's devices when it is sent.
 	FromReading bool
 	Reply       string // the id of the message that this one answers
+	// Format reads the signs of content.Markup in the text.
+	Format bool
 }
 
 // GroupSettings says what GroupSet changes; nil fields stay.

@@ -171,6 +171,9 @@ func (s *step) event(id convID, h *happening) (Event, error) {
 				e.Text, e.Kind = m.Line(), m.Kind().String()
 			}
 			e.Forwarded = m.Forwarded()
+			if err := s.looks(id, h.Account, m, &e); err != nil {
+				return e, err
+			}
 		}
 	}
 	if len(h.Device) > 0 {

@@ -22,6 +22,13 @@ func (c *Client) Send(ctx context.Context, o SendOptions) (Sent, error) {
 	if err := content.CheckText(o.Text); err != nil {
 		return Sent{}, err
 	}
+	var marks []content.Mark
+	if o.Format {
+		var err error
+		if o.Text, marks, err = c.formatted(ctx, o.To, o.Text); err != nil {
+			return Sent{}, err
+		}
+	}
 	if o.Expire < 0 {
 		return Sent{}, wire.Errorf(wire.BadInput, "a message cannot end before it is sent")
 	}
@@ -42,6 +49,9 @@ func (c *Client) Send(ctx context.Context, o SendOptions) (Sent, error) {
 		opts.InReplyTo = &id
 	}
 	m, err := content.NewText(o.Text, opts)
+	if err == nil {
+		err = m.Mark(marks)
+	}
 	if err != nil {
 		return Sent{}, err
 	}

@@ -15,7 +15,9 @@ type SendParams struct {
 	// FromReading lets expire begin when somebody reads the message.
 	FromReading bool   `json:"from_reading,omitempty"`
 	Reply       string `json:"reply,omitempty"` // the id of the message that this one answers
-	Wait        string `json:"wait,omitempty"`  // how long to wait until it is sent; absent: SendWait
+	// Format reads *bold*, _italic_, ~struck out~, `code`, > quotes and @mentions.
+	Format bool   `json:"format,omitempty"`
+	Wait   string `json:"wait,omitempty"` // how long to wait until it is sent; absent: SendWait
 }
 
 func send(ctx context.Context, c Core, p SendParams) (core.Sent, error) {
@@ -37,7 +39,7 @@ func send(ctx context.Context, c Core, p SendParams) (core.Sent, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	return c.Send(ctx, core.SendOptions{To: p.To, Text: p.Text, Expire: expire, FromReading: p.FromReading, Reply: p.Reply})
+	return c.Send(ctx, core.SendOptions{To: p.To, Text: p.Text, Expire: expire, FromReading: p.FromReading, Reply: p.Reply, Format: p.Format})
 }
 
 // EditParams are those of edit: a text that takes the place of an own message's.
@@ -45,13 +47,15 @@ type EditParams struct {
 	Room string `json:"room"`
 	ID   string `json:"id"` // the message's
 	Text string `json:"text"`
+	// Format is as in send.
+	Format bool `json:"format,omitempty"`
 }
 
 func edit(ctx context.Context, c Core, p EditParams) (core.Sent, error) {
 	if err := cmp.Or(need("room", p.Room), need("id", p.ID), need("text", p.Text)); err != nil {
 		return core.Sent{}, err
 	}
-	return c.Amend(ctx, core.AmendOptions{Room: p.Room, ID: p.ID, Text: p.Text})
+	return c.Amend(ctx, core.AmendOptions{Room: p.Room, ID: p.ID, Text: p.Text, Format: p.Format})
 }
 
 // DeleteParams are those of delete: an own message goes, everywhere.

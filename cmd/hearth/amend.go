@@ -12,14 +12,18 @@ import (
 )
 
 func (a *app) editCommand() *cobra.Command {
-	return &cobra.Command{
+	var p rpc.EditParams
+	cmd := &cobra.Command{
 		Use:   "edit ROOM ID TEXT…",
 		Short: "Give a message of yours another text",
 		Args:  atLeast(3, "ROOM, ID and TEXT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.amend(cmd, "edit", rpc.EditParams{Room: args[0], ID: args[1], Text: strings.Join(args[2:], " ")}, "Changed.")
+			p.Room, p.ID, p.Text = args[0], args[1], strings.Join(args[2:], " ")
+			return a.amend(cmd, "edit", p, "Changed.")
 		},
 	}
+	cmd.Flags().BoolVar(&p.Format, "format", false, formatHelp)
+	return cmd
 }
 
 func (a *app) deleteCommand() *cobra.Command {

@@ -16,7 +16,7 @@ func (a *app) historyCommand() *cobra.Command {
 		Args:  exactly(1, "one ROOM"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.Room = args[0]
-			v := newEventPrinter()
+			v := a.newEventPrinter()
 			v.ids = ids
 			return printList(a, cmd, "history", p, func(e core.Event) error { return show(a, e, v.words) })
 		},

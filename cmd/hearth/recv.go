@@ -20,7 +20,7 @@ func (a *app) recvCommand() *cobra.Command {
 		Short: "Show what has come; each thing once",
 		Args:  exactly(0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			v := newEventPrinter()
+			v := a.newEventPrinter()
 			r, err := a.receive(cmd.Context(), p, func(e core.Event) error { return show(a, e, v.words) })
 			if p.Follow && errors.Is(err, context.Canceled) {
 				return nil // stopped by the person: that is how it ends
@@ -43,9 +43,11 @@ func (a *app) recvCommand() *cobra.Command {
 type eventPrinter struct {
 	room string
 	ids  bool // show each message's id
+	// styled: the terminal shows styles.
+	styled bool
 }
 
-func newEventPrinter() *eventPrinter { return &eventPrinter{} }
+func (a *app) newEventPrinter() *eventPrinter { return &eventPrinter{styled: a.styled()} }
 
 func (v *eventPrinter) words(w io.Writer, e core.Event) {
 	if e.Room != "" && e.Room != v.room && e.Type != core.EventRequest {
@@ -60,7 +62,7 @@ func (v *eventPrinter) words(w io.Writer, e core.Event) {
 	fmt.Fprintf(w, "  %s  ", when(e.Sent))
 	switch e.Type {
 	case core.EventMessage:
-		fmt.Fprintf(w, "%s: %s%s\n", who, said(e), onItsWay(e.State))
+		fmt.Fprintf(w, "%s: %s%s\n", who, v.said(e), onItsWay(e.State))
 		for _, r := range e.Reactions {
 			fmt.Fprintf(w, "      %s %s\n", plain(r.Reaction), word(firstOf(r.Nickname, r.Handle, r.Account)))
 		}
@@ -68,7 +70,7 @@ func (v *eventPrinter) words(w io.Writer, e core.Event) {
 			fmt.Fprintf(w, "      %s\n", e.ID)
 		}
 	case core.EventEdit:
-		fmt.Fprintf(w, "%s changed a message to: %s\n", who, plain(e.Text))
+		fmt.Fprintf(w, "%s changed a message to: %s\n", who, v.text(e))
 	case core.EventDeletion:
 		fmt.Fprintf(w, "%s deleted a message\n", who)
 	case core.EventReaction:
@@ -104,14 +106,22 @@ func (v *eventPrinter) words(w io.Writer, e core.Event) {
 }
 
 // said is what a message says now.
-func said(e core.Event) string {
+func (v *eventPrinter) said(e core.Event) string {
 	switch {
 	case e.Deleted:
 		return "(deleted)"
 	case e.Forwarded:
-		return plain(e.Text) + "  (forwarded)"
+		return v.text(e) + "  (forwarded)"
 	case e.Edited != nil:
-		return plain(e.Text) + "  (edited)"
+		return v.text(e) + "  (edited)"
+	}
+	return v.text(e)
+}
+
+// text is a message's text, with how it looks.
+func (v *eventPrinter) text(e core.Event) string {
+	if len(e.Runs) > 0 {
+		return runs(e.Runs, v.styled)
 	}
 	return plain(e.Text)
 }

@@ -19,7 +19,7 @@ func (a *app) searchCommand() *cobra.Command {
 		Args: atLeast(1, "WORDS"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.Words = strings.Join(args, " ")
-			v := newEventPrinter()
+			v := a.newEventPrinter()
 			v.ids = true
 			return printList(a, cmd, "search", p, func(e core.Event) error { return show(a, e, v.words) })
 		},

@@ -43,6 +43,10 @@ func (a *app) sendCommand() *cobra.Command {
 	cmd.Flags().StringVar(&file, "file", "", "a file to send along (comes with a later version)")
 	cmd.Flags().StringVar(&p.Expire, "expire", "", "when it ends, such as 30s or 7d (default the room's)")
 	cmd.Flags().BoolVar(&p.FromReading, "from-reading", false, "let --expire begin when it is read")
+	cmd.Flags().BoolVar(&p.Format, "format", false, formatHelp)
 	cmd.Flags().StringVar(&p.Reply, "reply", "", "the id of the message that this one answers")
 	return cmd
 }
+
+// formatHelp has no backquotes: in a flag's help they would name its value.
+const formatHelp = "read *bold*, _italic_, ~struck out~, code in backquotes, lines after > and @name in TEXT"
