@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -56,6 +57,8 @@ func TestThreeDevices(t *testing.T) {
 	link := func(from, to string) map[string]any {
 		t.Helper()
 		old := exec.Command("hearth", "--home", home(from), "device", "link", "--json", "--yes")
+		var errs bytes.Buffer
+		old.Stderr = &errs
 		out, err := old.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -67,7 +70,8 @@ func TestThreeDevices(t *testing.T) {
 		next := func() map[string]any {
 			t.Helper()
 			if !lines.Scan() {
-				t.Fatalf("the old device says no more: %v", lines.Err())
+				old.Wait()
+				t.Fatalf("the old device says no more: %v\n%s", lines.Err(), errs.String())
 			}
 			return object(t, lines.Text())
 		}
@@ -78,7 +82,7 @@ func TestThreeDevices(t *testing.T) {
 		here := process(t, "--home", home(to), "device", "link", code, "--name", to)
 		asks, linked := next(), next()
 		if err := old.Wait(); err != nil {
-			t.Fatal(err)
+			t.Fatalf("%v\n%s", err, errs.String())
 		}
 		if asks["number"] != here[0]["number"] || asks["name"] != to || here[1]["state"] != "ready" || linked["name"] != to {
 			t.Fatalf("the old device said %v and %v, the new one %v", asks, linked, here)

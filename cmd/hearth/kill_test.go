@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os/exec"
@@ -72,7 +73,7 @@ func TestServerKilledWhileEightSendersPost(t *testing.T) {
 				var r core.Sent
 				p := rpc.SendParams{To: "reader", Text: fmt.Sprintf("%d-%d", i, n), Wait: "30s"}
 				if err := b.Call(t.Context(), "send", p, &r); err != nil {
-					t.Errorf("sender %d, message %d: %v", i, n, err)
+					t.Errorf("sender %d, message %d: %v\n%s", i, n, err, b.said())
 					return
 				}
 				if r.State == core.StateSent {
@@ -125,7 +126,7 @@ func TestClientKilledWhileItSends(t *testing.T) {
 	for range kills {
 		b := startBot(t, homes[0])
 		if err := b.Call(t.Context(), "whoami", rpc.None{}, nil); err != nil {
-			t.Fatalf("after a kill: %v\n%s", err, b.errs.String())
+			t.Fatalf("after a kill: %v\n%s", err, b.said())
 		}
 		deadline := time.AfterFunc(time.Duration(random.IntN(400))*time.Millisecond, b.kill)
 		for range most {
@@ -166,6 +167,8 @@ func TestSIGTERMEndsInOrder(t *testing.T) {
 	home := filepath.Join(t.TempDir(), "home")
 	process(t, "--home", home, "register", "alice", "--server", s.url())
 	daemon := exec.Command("hearth", "--home", home, "daemon")
+	var errs bytes.Buffer
+	daemon.Stderr = &errs
 	if err := daemon.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +184,7 @@ func TestSIGTERMEndsInOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := p.Wait(); err != nil {
-			t.Errorf("%s ended with %v, want exit 0", name, err)
+			t.Errorf("%s ended with %v, want exit 0\n%s%s", name, err, errs.String(), s.errs.String())
 		}
 	}
 	s.running = nil

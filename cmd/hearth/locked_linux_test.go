@@ -184,7 +184,7 @@ func TestALockedProgramHoldsNoKey(t *testing.T) {
 	must := func(method string, params any) {
 		t.Helper()
 		if err := b.Call(context.Background(), method, params, nil); err != nil {
-			t.Fatal(err)
+			t.Fatalf("%s: %v\n%s", method, err, b.said())
 		}
 	}
 	must("unlock", map[string]string{"passphrase": lockedWith})

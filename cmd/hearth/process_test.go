@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +21,7 @@ import (
 func answers(network, at string) error {
 	end := time.Now().Add(20 * time.Second)
 	for {
-		conn, err := net.Dial(network, at)
+		conn, err := net.DialTimeout(network, at, time.Second)
 		if err == nil {
 			return conn.Close()
 		}
@@ -129,6 +131,12 @@ func startBot(t *testing.T, home string) *bot {
 	return b
 }
 
+// said kills the process and returns what it wrote about itself.
+func (b *bot) said() string {
+	b.kill()
+	return b.errs.String()
+}
+
 // kill ends the process with SIGKILL and waits for it. It may be called again,
 // and at the same time.
 func (b *bot) kill() {
@@ -136,6 +144,17 @@ func (b *bot) kill() {
 		b.cmd.Process.Kill()
 		b.cmd.Wait() // killed: no error to look at
 	})
+}
+
+func TestAProcessThatHangsSaysWhere(t *testing.T) {
+	t.Setenv(lifeEnv, "1s")
+	b := startBot(t, filepath.Join(t.TempDir(), "home"))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	err := b.Call(ctx, "recv", rpc.ReceiveParams{Follow: true}, nil)
+	if said := b.said(); err == nil || !strings.Contains(said, "is still running") || !strings.Contains(said, "rpc.(*Server).Serve") {
+		t.Errorf("got %v; it said %q", err, said)
+	}
 }
 
 // pipes are the two ends of a process's streams.

@@ -61,7 +61,7 @@ func TestAPassphraseIsTypedUnseen(t *testing.T) {
 		for i := 0; i+1 < len(prompts); i += 2 {
 			for !bytes.HasSuffix(got, []byte(prompts[i])) {
 				n, err := errs.Read(got[len(got):cap(got)])
-				if err != nil {
+				if err != nil || n == 0 {
 					t.Fatalf("asked %q, then %v; want %q", got, err, prompts[i])
 				}
 				got = got[:len(got)+n]

@@ -3,15 +3,18 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -21,8 +24,28 @@ import (
 // TestMain lets the test binary be the program: scripts and tests run it as
 // real processes.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hearth": func() { os.Exit(run()) }})
+	testscript.Main(m, map[string]func(){"hearth": func() { os.Exit(runWithin()) }})
 }
+
+// processLife bounds how long a process of the program lives in a test.
+const processLife = 8 * time.Minute
+
+// runWithin is run. A process that hangs ends by itself and says what all of its
+// goroutines were doing, so that the test which waits for it fails, by name.
+func runWithin() int {
+	life := processLife
+	if d, err := time.ParseDuration(os.Getenv(lifeEnv)); err == nil {
+		life = d
+	}
+	time.AfterFunc(life, func() {
+		debug.SetTraceback("all")
+		panic(fmt.Sprintf("hearth %s is still running after %v", strings.Join(os.Args[1:], " "), life))
+	})
+	return run()
+}
+
+// lifeEnv is a variable of the environment that bounds it otherwise.
+const lifeEnv = "HEARTH_TEST_LIFE"
 
 // TestStories runs the command line as a person does, a file a story. Each has
 // a house of its own at $HOUSE, whose name is $NAME.
