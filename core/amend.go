@@ -223,6 +223,7 @@ func (s *step) wipe(cv *conversation, a *amendment) error {
 		return err
 	}
 	s.del(signedName(cv.ID, a.line))
+	s.del(mentionName(cv.ID, a.line))
 	var q queue
 	if _, err := s.get(queueName, &q); err != nil {
 		return err
@@ -279,6 +280,11 @@ func (s *step) endSooner(id convID, n uint64, h *happening, until int64) error {
 		return err
 	} else if ok {
 		s.putUntil(signedName(id, n), signed, until)
+	}
+	if mentioned, err := s.has(mentionName(id, n)); err != nil {
+		return err
+	} else if mentioned {
+		s.putUntil(mentionName(id, n), true, until)
 	}
 	p := new(pointer)
 	if ok, err := s.get(eventName(h.Event), p); err != nil {

@@ -99,8 +99,8 @@ type Event struct {
 	Sent    time.Time `json:"sent"`
 	// Nickname is that of From, or of Who.
 	Nickname string `json:"nickname,omitempty"`
-	// Muted, as Receive gives it out: the person wants to hear nothing of this
-	// conversation until they look.
+	// Muted, as Receive gives it out: the person does not want to be called for
+	// this, by what they have set for the conversation.
 	Muted bool `json:"muted,omitempty"`
 
 	// message, expired, receipt, request
@@ -173,7 +173,7 @@ type Mark struct {
 	Handle   string    `json:"handle,omitempty"`
 	Nickname string    `json:"nickname,omitempty"`
 	State    string    `json:"state"`
-	At       time.Time `json:"at"`
+	At       time.Time `json:"at,omitzero"`
 }
 
 // MarshalJSON writes expires as null for a message that is kept: the contract
@@ -262,8 +262,12 @@ type Room struct {
 	// OwnRetention is the person's own timer, where it is shorter.
 	OwnRetention string `json:"own_retention,omitempty"`
 	Unread       int    `json:"unread"`
-	Epoch        uint64 `json:"epoch"`
-	State        string `json:"state"`
+	// Mentions is how many of the unread messages mention this account.
+	Mentions int `json:"mentions,omitempty"`
+	// Notify is what the person wants to be called for; absent: everything.
+	Notify string `json:"notify,omitempty"`
+	Epoch  uint64 `json:"epoch"`
+	State  string `json:"state"`
 }
 
 // Skipped names a person who could not be added, and why; the others were.

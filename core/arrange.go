@@ -22,6 +22,7 @@ import (
 const (
 	nicknameSetting = "nickname" // of an account, or of a conversation of several
 	mutedSetting    = "muted"    // of a conversation, as the following
+	notifySetting   = "notify"   // NotifyMentions or NotifyNothing
 	pinnedSetting   = "pinned"
 	archivedSetting = "archived"
 )
@@ -33,12 +34,22 @@ func settingOf(what string, id [32]byte) string { return what + "/" + b64(id[:])
 type Arrangement struct {
 	Nickname *string // "" takes it back
 	Muted    *bool
+	// Notify is what the person wants to be called for; muted, it is mentions at
+	// the most.
+	Notify   *string
 	Pinned   *bool
 	Archived *bool
 	// Retention is a timer that counts on this account's devices alone, where it is
 	// shorter than the conversation's: 1d, 7d, 30d, 1y; AsConversation takes it back.
 	Retention *string
 }
+
+// What a person may want to be called for.
+const (
+	NotifyAll      = "all"
+	NotifyMentions = "mentions" // what mentions them
+	NotifyNothing  = "nothing"
+)
 
 // AsConversation says that the conversation's timer counts.
 const AsConversation = "room"
@@ -52,6 +63,7 @@ type Arranged struct {
 	Muted    bool   `json:"muted"`
 	Pinned   bool   `json:"pinned"`
 	Archived bool   `json:"archived"`
+	Notify   string `json:"notify"`
 	// Retention is the person's own timer.
 	Retention string `json:"retention,omitempty"`
 }
@@ -81,11 +93,23 @@ func (c *Client) Arrange(ctx context.Context, to string, a Arrangement) (out Arr
 		}
 		timer = showRetention(seconds)
 	}
+	var notify []byte
+	if a.Notify != nil && *a.Notify != NotifyAll {
+		if *a.Notify != NotifyMentions && *a.Notify != NotifyNothing {
+			return out, wire.Errorf(wire.BadInput, "you can be called for %s, %s or %s", NotifyAll, NotifyMentions, NotifyNothing)
+		}
+		notify = []byte(*a.Notify)
+	}
 	conv, peer, err := c.subject(ctx, to)
 	if err != nil {
 		return out, err
 	}
 	err = c.step(ctx, func(s *step) error {
+		if a.Notify != nil {
+			if err := s.shareSetting(settingOf(notifySetting, conv), notify, 0); err != nil {
+				return err
+			}
+		}
 		if a.Nickname != nil {
 			if err := s.shareSetting(nicknameOf(conv, peer), []byte(name), 0); err != nil {
 				return err
@@ -179,6 +203,11 @@ func (s *step) arranged(conv convID, peer wire.AccountID) (Arranged, error) {
 		return out, err
 	}
 	out.Retention = string(timer)
+	notify, err := s.setting(settingOf(notifySetting, conv))
+	if err != nil {
+		return out, err
+	}
+	out.Notify = cmp.Or(string(notify), NotifyAll)
 	for what, to := range map[string]*bool{mutedSetting: &out.Muted, pinnedSetting: &out.Pinned, archivedSetting: &out.Archived} {
 		if *to, err = s.isSet(what, conv); err != nil {
 			return out, err
@@ -191,6 +220,17 @@ func (s *step) arranged(conv convID, peer wire.AccountID) (Arranged, error) {
 func (s *step) isSet(what string, conv convID) (bool, error) {
 	value, err := s.setting(settingOf(what, conv))
 	return len(value) > 0, err
+}
+
+// hushed reports whether the person does not want to be called for something in a
+// conversation that mentions them, or does not.
+func (s *step) hushed(conv convID, mentioned bool) (bool, error) {
+	notify, err := s.setting(settingOf(notifySetting, conv))
+	if err != nil || string(notify) == NotifyNothing {
+		return err == nil, err
+	}
+	muted, err := s.isSet(mutedSetting, conv)
+	return (muted || string(notify) == NotifyMentions) && !mentioned, err
 }
 
 // nickname returns what the person calls somebody; "" if they gave no name.

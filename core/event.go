@@ -301,7 +301,7 @@ func (c *Client) nextEvent(ctx context.Context) (e Event, conv convID, n uint64,
 			if err != nil {
 				return err
 			}
-			e.Muted, err = s.isSet(mutedSetting, conv)
+			e.Muted, err = s.hushed(conv, e.Mentioned)
 			return err
 		}
 		return nil

@@ -14,8 +14,12 @@ func fusesName(id convID) string { return vault.Name("fuse", b64(id[:])) }
 func fuseName(id convID, n uint64) string { return vault.Numbered(fusesName(id), n) }
 
 // light lets the fuses of the lines from first through last burn: these messages
-// have been shown, here or on another device of this account's.
+// have been shown, here or on another device of this account's. Those that mention
+// the person are unread no more.
 func (s *step) light(id convID, first, last uint64) error {
+	if err := s.mentionsRead(id, first, last); err != nil {
+		return err
+	}
 	return s.scan(fusesName(id), func(name string, _ []byte) (bool, error) {
 		n, _ := vault.Number(name)
 		if n > last || n < first {

@@ -246,6 +246,23 @@ func (s *step) audience(cv *conversation) (audience, error) {
 	return a, nil
 }
 
+// markOf shows how far a message has come with one person.
+func (s *step) markOf(k seen) (Mark, error) {
+	m := Mark{Account: k.Account.String(), State: k.State.String()}
+	if k.State != seenNot {
+		m.At = time.UnixMilli(k.At).UTC()
+	}
+	name, err := s.show(k.Account)
+	if err != nil {
+		return m, err
+	}
+	if name != m.Account {
+		m.Handle = name
+	}
+	m.Nickname, err = s.nickname(k.Account)
+	return m, err
+}
+
 // showMarks writes what is known of an own message's way into its event.
 func (s *step) showMarks(e *Event, h *happening, to audience) error {
 	if h.Type != EventMessage || len(h.Seen) == 0 || h.State != "" && h.State != StateSent {
@@ -254,15 +271,8 @@ func (s *step) showMarks(e *Event, h *happening, to audience) error {
 	all, counted := seenRead, false
 	for _, k := range h.Seen {
 		if k.State != seenNot {
-			name, err := s.show(k.Account)
+			m, err := s.markOf(k)
 			if err != nil {
-				return err
-			}
-			m := Mark{Account: k.Account.String(), State: k.State.String(), At: time.UnixMilli(k.At).UTC()}
-			if name != m.Account {
-				m.Handle = name
-			}
-			if m.Nickname, err = s.nickname(k.Account); err != nil {
 				return err
 			}
 			e.Receipts = append(e.Receipts, m)

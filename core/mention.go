@@ -6,6 +6,7 @@ import (
 
 	"hearth/content"
 	"hearth/core/letter"
+	"hearth/core/vault"
 	"hearth/wire"
 )
 
@@ -131,4 +132,42 @@ func (s *step) nameRun(r *Run, who wire.AccountID) error {
 	}
 	r.Nickname, err = s.nickname(who)
 	return err
+}
+
+// A message that mentions this account has a record beside its line until it was
+// read, so that a list of conversations can say how many there are.
+
+func mentionsName(id convID) string { return vault.Name("mention", b64(id[:])) }
+
+func mentionName(id convID, n uint64) string { return vault.Numbered(mentionsName(id), n) }
+
+// noteMention notes a message that has come and mentions this account.
+func (s *step) noteMention(cv *conversation, n uint64, m *content.Message, until int64) error {
+	for _, k := range m.Marks() {
+		if k.Style != content.Mention {
+			continue
+		}
+		if mine, err := s.isMe(*k.Account); err != nil {
+			return err
+		} else if mine {
+			s.putUntil(mentionName(cv.ID, n), true, until)
+		}
+	}
+	return nil
+}
+
+// mentions counts what mentions this account in a conversation and is unread.
+func (s *step) mentions(id convID) (n int, err error) {
+	err = s.scan(mentionsName(id), func(string, []byte) (bool, error) { n++; return true, nil })
+	return n, err
+}
+
+func (s *step) mentionsRead(id convID, first, last uint64) error {
+	return s.scan(mentionsName(id), func(name string, _ []byte) (bool, error) {
+		n, _ := vault.Number(name)
+		if n >= first && n <= last {
+			s.del(name)
+		}
+		return n <= last, nil
+	})
 }

@@ -288,7 +288,11 @@ func (s *step) keepMessage(cv *conversation, st roster.State, from wire.AccountI
 	if m.Expires != nil && m.Expires.Relative && !mine {
 		h.Fuse = m.Expires.Time
 	}
-	return s.record(cv, h)
+	n, err = s.record(cv, h)
+	if err == nil && !own && !mine {
+		err = s.noteMention(cv, n, m, until)
+	}
+	return n, err
 }
 
 // has reports whether there is a record.

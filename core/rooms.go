@@ -49,6 +49,12 @@ func (s *step) describe(cv *conversation) (Room, error) {
 		return out, err
 	}
 	out.Nickname, out.Pinned, out.Muted, out.Archived = kept.Nickname, kept.Pinned, kept.Muted, kept.Archived
+	if kept.Notify != NotifyAll {
+		out.Notify = kept.Notify
+	}
+	if out.Mentions, err = s.mentions(cv.ID); err != nil {
+		return out, err
+	}
 	draft, err := s.setting(settingOf(draftSetting, cv.ID))
 	if err != nil {
 		return out, err

@@ -18,6 +18,7 @@ type ArrangeParams struct {
 	Muted    *bool   `json:"muted,omitempty"`
 	Pinned   *bool   `json:"pinned,omitempty"`
 	Archived *bool   `json:"archived,omitempty"`
+	Notify   *string `json:"notify,omitempty"` // all, mentions or nothing
 	// Retention is a timer for this account's devices alone; room: takes it back.
 	Retention *string `json:"retention,omitempty"`
 }
@@ -27,5 +28,5 @@ func arrange(ctx context.Context, c Core, p ArrangeParams) (core.Arranged, error
 		return core.Arranged{}, err
 	}
 	fresh(ctx, c) // if it can be: another device may have changed it
-	return c.Arrange(ctx, p.To, core.Arrangement{Nickname: p.Nickname, Muted: p.Muted, Pinned: p.Pinned, Archived: p.Archived, Retention: p.Retention})
+	return c.Arrange(ctx, p.To, core.Arrangement{Nickname: p.Nickname, Muted: p.Muted, Pinned: p.Pinned, Archived: p.Archived, Notify: p.Notify, Retention: p.Retention})
 }

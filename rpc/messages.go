@@ -118,6 +118,20 @@ func history(ctx context.Context, c Core, p HistoryParams) (List[core.Event], er
 	return list(ctx, c, func(ctx context.Context) ([]core.Event, error) { return c.History(ctx, p.Room, p.Limit) })
 }
 
+// DetailsParams are those of details: what is known of one message.
+type DetailsParams struct {
+	Room string `json:"room"`
+	ID   string `json:"id"` // the message's
+}
+
+func details(ctx context.Context, c Core, p DetailsParams) (core.Details, error) {
+	if err := cmp.Or(need("room", p.Room), need("id", p.ID)); err != nil {
+		return core.Details{}, err
+	}
+	fresh(ctx, c) // if it can be
+	return c.Details(ctx, p.Room, p.ID)
+}
+
 // SearchParams are those of search.
 type SearchParams struct {
 	Words string `json:"words"`

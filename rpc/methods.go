@@ -39,6 +39,7 @@ var methods = map[string]call{
 	"forward":  acting(forward),
 	"catch_up": method(catchUp),
 	"history":  method(history),
+	"details":  method(details),
 	"search":   method(search),
 
 	"requests": method(requests),

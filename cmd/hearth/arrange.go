@@ -14,7 +14,7 @@ import (
 
 func (a *app) arrangeCommand() *cobra.Command {
 	var p rpc.ArrangeParams
-	var name, timer string
+	var name, timer, notify string
 	cmd := &cobra.Command{
 		Use:   "arrange TO",
 		Short: "Give someone or a conversation a name of your own; pin, mute, put away",
@@ -29,6 +29,9 @@ func (a *app) arrangeCommand() *cobra.Command {
 			if cmd.Flags().Changed("retention") {
 				p.Retention = &timer
 			}
+			if cmd.Flags().Changed("notify") {
+				p.Notify = &notify
+			}
 			var r core.Arranged
 			if err := a.call(cmd.Context(), "arrange", p, &r); err != nil {
 				return err
@@ -39,17 +42,29 @@ func (a *app) arrangeCommand() *cobra.Command {
 				if r.Retention != "" {
 					ends = "on your devices " + endWords(r.Retention) + " at the latest"
 				}
-				facts(w, "is", word(handleBeside(r.Nickname, r.Handle)), "account", r.Account, "room", r.Room,
+				facts(w, "is", word(handleBeside(r.Nickname, r.Handle)), "account", r.Account, "room", r.Room, "calls", callWords(r.Notify),
 					"you set", standing(r.Pinned, r.Muted, r.Archived), "time", ends)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "what you call them; empty takes that back")
 	cmd.Flags().StringVar(&timer, "retention", "", "how long messages stay on your devices, if that is shorter: 1d, 7d, 30d, 1y; room: as for all")
+	cmd.Flags().StringVar(&notify, "notify", "", "what to call you for: all, mentions or nothing")
 	onOffFlag(cmd, &p.Pinned, "pin", "list the conversation before others")
-	onOffFlag(cmd, &p.Muted, "mute", "do not call you for what is said there")
+	onOffFlag(cmd, &p.Muted, "mute", "do not call you for what is said there, unless it mentions you")
 	onOffFlag(cmd, &p.Archived, "archive", "list the conversation apart, after the others")
 	return cmd
+}
+
+// callWords says what somebody is called for, where that is not everything.
+func callWords(notify string) string {
+	switch notify {
+	case core.NotifyMentions:
+		return "only what mentions you"
+	case core.NotifyNothing:
+		return "nothing"
+	}
+	return ""
 }
 
 // onOffFlag adds a flag that is on or off, and leaves alone what is not given.

@@ -108,7 +108,7 @@ func (h *fakeHome) Contacts(context.Context) ([]core.Contact, error) {
 }
 
 func (h *fakeHome) Arrange(_ context.Context, to string, a core.Arrangement) (core.Arranged, error) {
-	return core.Arranged{Room: "room", Account: h.handle(), Handle: h.handle(), Nickname: h.nickname(), Retention: h.end1(), Muted: true, Pinned: a.Pinned != nil && *a.Pinned}, h.fails
+	return core.Arranged{Room: "room", Account: h.handle(), Handle: h.handle(), Nickname: h.nickname(), Retention: h.end1(), Muted: true, Notify: core.NotifyMentions, Pinned: a.Pinned != nil && *a.Pinned}, h.fails
 }
 
 func (h *fakeHome) Draft(_ context.Context, to string, text *string) (core.Draft, error) {
@@ -128,6 +128,14 @@ func (h *fakeHome) Configure(_ context.Context, ch core.SettingsChange) (core.Ac
 }
 
 func (h *fakeHome) Search(context.Context, core.SearchOptions) ([]core.Event, error) { return nil, nil }
+
+func (h *fakeHome) Details(_ context.Context, room, id string) (core.Details, error) {
+	d := core.Details{Message: core.Event{Type: core.EventMessage, Room: room, ID: id, From: "me", Text: "hi", Sent: moment, Expires: h.end(), Receipts: []core.Mark{{Handle: h.handle(), Account: "acc", State: core.StateRead, At: moment}}}}
+	if !h.bare {
+		d.Waiting = []core.Mark{{Account: "eve", State: core.StateSent}}
+	}
+	return d, h.fails
+}
 
 func (h *fakeHome) Forward(context.Context, core.ForwardOptions) (core.Sent, error) {
 	return core.Sent{}, nil

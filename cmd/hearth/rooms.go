@@ -50,6 +50,9 @@ func roomWords(w io.Writer, r core.Room, me string) {
 	if r.Unread > 0 {
 		unread = fmt.Sprint(r.Unread)
 	}
+	if r.Mentions > 0 {
+		unread += fmt.Sprintf(", %s", quantity(r.Mentions, "mentions you", "mention you"))
+	}
 	if title == members {
 		members = ""
 	}
@@ -62,7 +65,7 @@ func roomWords(w io.Writer, r core.Room, me string) {
 		core.RoomLeft:      "you left",
 		core.RoomRemoved:   "you were taken out",
 	}[r.State]
-	facts(w, "room", r.Room, "with", members, "you are", r.Role, "time", ends, "unread", unread, "draft", word(r.Draft), "you set", standing(r.Pinned, r.Muted, r.Archived), "state", state)
+	facts(w, "room", r.Room, "with", members, "you are", r.Role, "time", ends, "unread", unread, "calls", callWords(r.Notify), "draft", word(r.Draft), "you set", standing(r.Pinned, r.Muted, r.Archived), "state", state)
 }
 
 // memberWords lists the people beside me by their names.
