@@ -323,8 +323,9 @@ func showAway(d time.Duration) string {
 
 // hearVerdict deals with the word of a member that a request of ours cannot be
 // carried out. That the account was removed is believed only of those who had the
-// right to remove it, by the last roles that this device knew, and of its own
-// other devices: anybody else could end a conversation by a lie.
+// right to remove it, by the last roles that this device knew, of its own other
+// devices, and of all who were there together: anybody else could end a
+// conversation by a lie.
 func (s *step) hearVerdict(v *letter.Verdict) error {
 	var q rejoining
 	if ok, err := s.get(rejoinName(v.Ref), &q); err != nil || !ok || q.Conv != convID(v.Conversation) {
@@ -353,11 +354,42 @@ func (s *step) hearVerdict(v *letter.Verdict) error {
 			return nil
 		}
 		if v.Account != me.ID && (ro == nil || !mayRemove(roleOf(ro, v.Account), roleOf(ro, me.ID))) {
-			return nil
+			if all, err := s.allSayOut(r.ID, ro, v.Account); err != nil || !all {
+				return err
+			}
+			return s.isRemoved(r, cv, me.ID)
 		}
 		return s.isRemoved(r, cv, v.Account)
 	}
 	return s.told(r, cv, ro, v)
+}
+
+// allSayOut notes that a member says this account is out, who had no right to
+// remove it, and reports whether by now all have said so who were there. A home
+// restored from a copy may have left the group since: of an owner nobody else
+// could say it.
+func (s *step) allSayOut(id wire.RoomID, ro *roster.Roster, by wire.AccountID) (bool, error) {
+	me, err := s.me()
+	if err != nil || ro == nil || roleOf(ro, by) == 0 {
+		return false, err
+	}
+	h, err := s.healing(id)
+	if err != nil || h == nil {
+		return false, err
+	}
+	if !slices.Contains(h.Out, by) {
+		h.Out = append(h.Out, by)
+		s.put(healingName(id), h)
+	}
+	for _, m := range ro.State().Members {
+		if m.Account == me.ID || slices.Contains(h.Out, m.Account) {
+			continue
+		}
+		if there, err := s.hasJoined(id, ro, m.Account); err != nil || there {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // isRemoved ends a room from which somebody has removed the account.

@@ -138,3 +138,38 @@ func TestRollbackBeforeTheAcknowledgement(t *testing.T) {
 		f.everybodyHears("afterwards")
 	})
 }
+
+// TestRestoredFromBeforeLeaving: an owner leaves a group, and is restored from a
+// copy that still stands in it. Nobody left there had the right to remove it; that
+// it is out is believed of all together, and of no one alone.
+func TestRestoredFromBeforeLeaving(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		f := newFriends(w, "alice", "bob", "carol")
+		alice, bob, carol := f.people[0], f.people[1], f.people[2]
+		alice.Stop()
+		disk, key := alice.Disk.Copy(), alice.Key.Copy()
+		if err := alice.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := alice.Client.GroupLeave(alice.Patience(), f.room); err != nil {
+			t.Fatal(err)
+		}
+		hear(f.room, "she is gone", bob, carol)
+		alice.Stop()
+		alice.Disk, alice.Key = disk, key
+		w.Net.Offline("carol")
+		if err := alice.Start(); err != nil {
+			t.Fatal(err)
+		}
+		w.Sleep(6 * time.Hour)
+		if got := alice.State(f.room); got != core.RoomOutOfStep {
+			t.Errorf("by bob's word alone the room is %s", got)
+		}
+		w.Net.Online("carol")
+		w.Sleep(26 * time.Hour)
+		if got := alice.State(f.room); got != core.RoomRemoved {
+			t.Errorf("the room is %s", got)
+		}
+		hear(f.room, "still fine", carol, bob)
+	})
+}

@@ -77,6 +77,8 @@ type healing struct {
 	// been heard by nobody.
 	Where bool
 	After wire.Number
+	// Out are the members who say that the account is no longer one.
+	Out []wire.AccountID
 }
 
 func healingName(id wire.RoomID) string { return vault.Name("healing", b64(id[:])) }
