@@ -547,6 +547,29 @@ func TestRoomThatNobodyOpensIsGone(t *testing.T) {
 	})
 }
 
+// A room ages from when it was last open, not from when it was opened: who stays
+// connected for months may be away for some weeks like anybody.
+func TestRoomAgesFromWhenItWasClosed(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := w.client()
+		r := c.room(1)
+		c.openLive(r, 0, 1)
+		time.Sleep(80 * day)
+		synctest.Wait()
+		c.must(wire.OpSeatClose, wire.SeatClose{Handle: 1}, nil)
+		time.Sleep(80 * day)
+		synctest.Wait()
+		w.restart()
+		d := w.client()
+		if _, err := openOnce(d, r); err != nil {
+			t.Errorf("80 days after it was closed: %v", err)
+		}
+		time.Sleep(92 * day)
+		synctest.Wait()
+		w.client().refused(wire.Gone, wire.OpSeatOpen, r.open(0, 9))
+	})
+}
+
 func openOnce(c *client, r *testRoom) (o wire.SeatOpened, err error) {
 	q := r.open(0, 77)
 	q.Credit = 0

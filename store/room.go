@@ -36,7 +36,7 @@ type room struct {
 	early   wire.Number // entries through it may have gone before their end (protocol §10)
 	token   wire.SecretHash
 	traced  bool
-	opened  Day // the last day on which a seat was opened
+	opened  Day // the last day on which a seat is known to have been open
 	hoard   Day // since when one seat alone holds back half of the budget; 0: none
 	closing Day // from when the room takes no posts; 0: never
 

@@ -268,6 +268,9 @@ func (o *OpenSeat) Close() {
 	if len(o.rm.watchers) == 0 {
 		o.rm.watchers = nil
 	}
+	if o.rm.gone == 0 && !o.rm.absent {
+		o.rooms.touch(o.rm) // it was open until now
+	}
 	o.rm.mu.Unlock()
 	o.rooms.put(o.rm)
 }
