@@ -168,8 +168,14 @@ func (s *step) keepAmendment(cv *conversation, st roster.State, from wire.Accoun
 		h.Type = EventReaction
 	case a.kind == content.Edit:
 		h.Type = EventEdit
+		before := a.target.Until
 		if err := s.endSooner(cv.ID, a.line, a.target, until); err != nil {
 			return 0, err
+		}
+		if a.target.Until != before {
+			if err := s.fileEndsEarly(cv.ID, a.target); err != nil {
+				return 0, err
+			}
 		}
 		err = s.dropAmendments(cv.ID, a.of, func(k *happening) bool { return k.Type == EventEdit })
 	case a.target.Type == EventReaction:
@@ -224,6 +230,9 @@ func (s *step) wipe(cv *conversation, a *amendment) error {
 	}
 	s.del(signedName(cv.ID, a.line))
 	s.del(mentionName(cv.ID, a.line))
+	if err := s.dropFile(cv.ID, h.ID); err != nil {
+		return err
+	}
 	var q queue
 	if _, err := s.get(queueName, &q); err != nil {
 		return err
@@ -238,7 +247,10 @@ func (s *step) wipe(cv *conversation, a *amendment) error {
 
 // unsay takes a message out of the outbox if nobody can have it yet. One that was
 // sealed may be on its way, and is deleted behind it.
-func (s *step) unsay(r *room, message []byte) (done bool, err error) {
+func (s *step) unsay(id convID, r *room, message []byte) (done bool, err error) {
+	if held, err := s.heldBack(id, message); err != nil || held {
+		return held, err
+	}
 	var waits *row
 	err = s.rows(r.ID, func(w *row) (bool, error) {
 		if string(w.Message) == string(message) {
@@ -285,6 +297,9 @@ func (s *step) endSooner(id convID, n uint64, h *happening, until int64) error {
 		return err
 	} else if mentioned {
 		s.putUntil(mentionName(id, n), true, until)
+	}
+	if err := s.fileEndsSooner(id, h); err != nil {
+		return err
 	}
 	p := new(pointer)
 	if ok, err := s.get(eventName(h.Event), p); err != nil {

@@ -134,6 +134,9 @@ type Event struct {
 	// Receipts of an own message, in a history: who has got or read it.
 	Receipts []Mark `json:"receipts,omitempty"`
 
+	// File is what a message brings besides its text.
+	File *FileInfo `json:"file,omitempty"`
+
 	// Forwarded: its sender says that somebody else wrote it first.
 	Forwarded bool `json:"forwarded,omitempty"`
 

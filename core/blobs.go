@@ -28,6 +28,8 @@ type Blobs interface {
 	// Open returns a blob's bytes from an offset on, to be closed. They are not
 	// checked against its name: whoever reads checks what it reads.
 	Open(ctx context.Context, server string, id wire.BlobID, from int64) (io.ReadCloser, error)
+	// Abandon gives an upload up.
+	Abandon(ctx context.Context, server string, id wire.UploadID) error
 	// Prolong lets a blob live for ttl from now, at least; denied when it is not
 	// there any more.
 	Prolong(ctx context.Context, server string, by Payment, id wire.BlobID, ttl time.Duration) error

@@ -18,6 +18,9 @@ type memoryBlobs struct {
 	uploads map[wire.UploadID][]byte
 	// slow, if not nil, says how long a Put for a room takes.
 	slow func(wire.RoomID) time.Duration
+	// fail, if not nil, is what every upload and download answers.
+	fail   error
+	opened int // how often a blob was asked for
 }
 
 type memoryBlob struct {
@@ -37,6 +40,12 @@ func (b *memoryBlobs) Put(_ context.Context, _ string, room wire.RoomID, _ wire.
 	return id, nil
 }
 
+func (b *memoryBlobs) failing() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.fail
+}
+
 func (b *memoryBlobs) live(id wire.BlobID) (memoryBlob, error) {
 	v, ok := b.m[id]
 	if !ok || !time.Now().Before(v.end) {
@@ -53,6 +62,9 @@ func (b *memoryBlobs) Get(_ context.Context, _ string, id wire.BlobID) ([]byte, 
 }
 
 func (b *memoryBlobs) Upload(_ context.Context, _ string, u Upload, r io.Reader) (int64, error) {
+	if err := b.failing(); err != nil {
+		return 0, err
+	}
 	piece, err := io.ReadAll(r)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -85,9 +97,20 @@ func (b *memoryBlobs) Uploaded(_ context.Context, _ string, id wire.UploadID) (i
 	return int64(len(have)), nil
 }
 
+func (b *memoryBlobs) Abandon(_ context.Context, _ string, id wire.UploadID) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.uploads, id)
+	return nil
+}
+
 func (b *memoryBlobs) Open(_ context.Context, _ string, id wire.BlobID, from int64) (io.ReadCloser, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.opened++
+	if b.fail != nil {
+		return nil, b.fail
+	}
 	v, err := b.live(id)
 	if err != nil || from >= int64(len(v.b)) {
 		return nil, wire.ErrDenied

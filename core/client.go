@@ -25,6 +25,8 @@ type Config struct {
 	Dial func(ctx context.Context, server string) (wire.Conn, error)
 	// Blobs moves blobs.
 	Blobs Blobs
+	// Files is where the home keeps sealed files; nil: it keeps none.
+	Files Files
 	// Places are where a person's own files lie; nil: there are none.
 	Places Places
 	// Now tells the time; nil: time.Now.
@@ -76,6 +78,11 @@ type Client struct {
 	// failed holds why plans were given up, until whoever waits for them has
 	// read it.
 	failed map[planID]error
+	// staged are sealed files of the home that no record names yet, moving how far
+	// one is on its way up or down, and fetching whose turn it is to fetch one.
+	staged   map[string]bool
+	moving   map[string]int64
+	fetching map[string]chan struct{}
 	// drafted is when a draft was last told to the other devices at once.
 	drafted time.Time
 	// hurried: what was read is told at once, for whoever opened the home may be
@@ -130,6 +137,9 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		dead:        make(map[wire.AccountID]*identity.Chain),
 		noticed:     make(map[noticedKey]time.Time),
 		failed:      make(map[planID]error),
+		staged:      make(map[string]bool),
+		moving:      make(map[string]int64),
+		fetching:    make(map[string]chan struct{}),
 		senders:     make(map[queueID]*sender),
 		changed:     make(chan struct{}),
 		saved:       make(chan struct{}, 1),
@@ -180,6 +190,9 @@ func (c *Client) start(ctx context.Context) error {
 			return err
 		}
 		if err := c.startLinking(s); err != nil {
+			return err
+		}
+		if err := c.startFiles(s); err != nil {
 			return err
 		}
 		// What waits for doors, and trees to upload.
@@ -337,6 +350,10 @@ type SendOptions struct {
 	Reply       string // the id of the message that this one answers
 	// Format reads the signs of content.Markup in the text.
 	Format bool
+	// File is a place of the person's own (Places), from where a file goes along. Wait
+	// is how long to wait until that is sent, once it was read; 0: 10 seconds.
+	File string
+	Wait time.Duration
 }
 
 // GroupSettings says what GroupSet changes; nil fields stay.

@@ -160,8 +160,8 @@ func (s *step) line(id convID, n uint64) (*happening, error) {
 }
 
 // event writes a line as people and programs see it.
-func (s *step) event(id convID, h *happening) (Event, error) {
-	e := Event{Type: h.Type, Room: id.String(), Sent: time.UnixMilli(h.At).UTC(),
+func (s *step) event(id convID, h *happening) (e Event, err error) {
+	e = Event{Type: h.Type, Room: id.String(), Sent: time.UnixMilli(h.At).UTC(),
 		Text: h.Text, Kind: h.Kind, Name: h.Name, State: h.State, Code: h.Code}
 	if len(h.Body) > 0 {
 		if m, err := content.Parse(h.Body); err == nil {
@@ -172,6 +172,9 @@ func (s *step) event(id convID, h *happening) (Event, error) {
 			}
 			e.Forwarded = m.Forwarded()
 			if err := s.looks(id, h.Account, m, &e); err != nil {
+				return e, err
+			}
+			if e.File, err = s.fileInfo(id, h, m); err != nil {
 				return e, err
 			}
 		}
@@ -195,7 +198,6 @@ func (s *step) event(id convID, h *happening) (Event, error) {
 		e.Expires = &t
 	}
 	e.AfterReading = h.Fuse
-	var err error
 	if h.Account != (wire.AccountID{}) {
 		switch h.Type {
 		case EventJoined, EventLeft:

@@ -44,6 +44,8 @@ func (c *Client) sweep(ctx context.Context) error {
 func (s *step) ended(due vault.Item) error {
 	kind, _, _ := strings.Cut(due.Name, "/")
 	switch kind {
+	case "file":
+		return s.fileEnded(due)
 	case "history":
 		return s.lineEnded(due)
 	case "outbox":
@@ -61,6 +63,7 @@ func (s *step) lineEnded(due vault.Item) error {
 	if h.Type != EventMessage || h.Deleted {
 		return nil
 	}
+	s.readOff(h)
 	id, ok := convOfLine(due.Name)
 	if !ok {
 		return nil

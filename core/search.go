@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
+	"hearth/content"
 	"hearth/core/vault"
 	"hearth/wire"
 )
@@ -57,7 +58,29 @@ func (t *searchTexts) take(name string, value []byte) {
 	if t.lines[id] == nil {
 		t.lines[id] = make(map[uint64]searchText)
 	}
-	t.lines[id][n] = searchText{at: h.At, until: h.Until, from: h.Account, text: fold(textOf(h))}
+	t.lines[id][n] = searchText{at: h.At, until: h.Until, from: h.Account, text: fold(wordsOf(h))}
+}
+
+// wordsOf returns in what of a line is looked.
+func wordsOf(h *happening) string {
+	text := textOf(h)
+	if name := fileNameOf(h); name != "" {
+		text += "\n" + name
+	}
+	return text
+}
+
+// fileNameOf returns what a message's file is called, as it is shown.
+func fileNameOf(h *happening) string {
+	m, err := content.Parse(h.Body)
+	if err != nil {
+		return ""
+	}
+	f, ok := m.File()
+	if !ok {
+		return ""
+	}
+	return safeName(f.FileName)
 }
 
 // searchable tells the search what a step has changed.
@@ -227,7 +250,7 @@ func (s *step) hit(f found, words []string) (*Event, found, error) {
 		return nil, f, err
 	}
 	name, err := s.searchName(f.conv)
-	if err != nil || !holds(words, fold(e.Text), fold(e.From+" "+e.Nickname), name) {
+	if err != nil || !holds(words, fold(e.Text), fold(fileNameOf(h)), fold(e.From+" "+e.Nickname), name) {
 		return nil, f, err
 	}
 	return &e, f, nil

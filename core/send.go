@@ -19,8 +19,10 @@ const retention = 30 * 24 * 3600
 // state is queued and that is no error. Sending to a person begins the direct
 // conversation if there is none.
 func (c *Client) Send(ctx context.Context, o SendOptions) (Sent, error) {
-	if err := content.CheckText(o.Text); err != nil {
-		return Sent{}, err
+	if o.File == "" || o.Text != "" {
+		if err := content.CheckText(o.Text); err != nil {
+			return Sent{}, err
+		}
 	}
 	var marks []content.Mark
 	if o.Format {
@@ -48,6 +50,9 @@ func (c *Client) Send(ctx context.Context, o SendOptions) (Sent, error) {
 		}
 		opts.InReplyTo = &id
 	}
+	if o.File != "" {
+		return c.sendFile(ctx, o, opts, marks)
+	}
 	m, err := content.NewText(o.Text, opts)
 	if err == nil {
 		err = m.Mark(marks)
@@ -74,6 +79,11 @@ func (c *Client) tellTo(ctx context.Context, to string, m *content.Message, at t
 // utter says something in a conversation, which begins with it if it has to, and
 // waits until it is sent or ctx ends.
 func (c *Client) utter(ctx context.Context, conv convID, begin beginning, m *content.Message, body []byte, at time.Time) (Sent, error) {
+	return c.utterWith(ctx, conv, begin, m, body, at, nil)
+}
+
+// utterWith is utter of a message that waits for its file, if there is one.
+func (c *Client) utterWith(ctx context.Context, conv convID, begin beginning, m *content.Message, body []byte, at time.Time, f *stored) (Sent, error) {
 	var id content.MessageID
 	err := c.step(ctx, func(s *step) error {
 		if begin != nil {
@@ -82,7 +92,7 @@ func (c *Client) utter(ctx context.Context, conv convID, begin beginning, m *con
 			}
 		}
 		var err error
-		id, err = s.say(conv, m, body)
+		id, err = s.say(conv, m, body, f)
 		return err
 	})
 	if err != nil {
@@ -107,8 +117,9 @@ func (c *Client) utter(ctx context.Context, conv convID, begin beginning, m *con
 	return out, nil
 }
 
-// say puts a message of ours into the history and the outbox.
-func (s *step) say(id convID, m *content.Message, body []byte) (content.MessageID, error) {
+// say puts a message of ours into the history and the outbox; with a file, once that
+// is at the server.
+func (s *step) say(id convID, m *content.Message, body []byte, f *stored) (content.MessageID, error) {
 	var mid content.MessageID
 	cv, err := s.conv(id)
 	if err != nil {
@@ -147,24 +158,46 @@ func (s *step) say(id convID, m *content.Message, body []byte) (content.MessageI
 		return mid, err
 	}
 	if m.Kind() == content.Delete {
-		if unsent, err := s.unsay(r, m.Replaces[:]); err != nil || unsent {
+		if unsent, err := s.unsay(id, r, m.Replaces[:]); err != nil || unsent {
 			h.State = StateSent
 			s.putUntil(lineName(id, n), h, h.Until)
 			return mid, err
 		}
 	}
-	until, err := s.lasts(id, h, r.ID)
+	if f != nil {
+		err = s.holdBack(id, r, n, h, f)
+	} else {
+		err = s.postLine(id, r, m, h)
+	}
 	if err != nil {
 		return mid, err
 	}
-	if m.Expires != nil && m.Expires.Relative {
-		until = s.keepUntil(ro.State()) // for as long as others may take to read it
+	return mid, s.spent(id, m)
+}
+
+// postLine puts a line of ours into the outbox.
+func (s *step) postLine(id convID, r *room, m *content.Message, h *happening) error {
+	until, err := s.stays(id, r, m, h)
+	if err != nil {
+		return err
 	}
-	if _, err := s.enqueue(r, row{Kind: content.KindContent, Body: body, Message: mid[:], Until: until}); err != nil {
-		return mid, err
+	if _, err := s.enqueue(r, row{Kind: content.KindContent, Body: h.Body, Message: h.ID, Until: until}); err != nil {
+		return err
 	}
 	s.putRoom(r)
-	return mid, s.spent(id, m)
+	return nil
+}
+
+// stays is how long others may still come for a line of ours, Unix seconds.
+func (s *step) stays(id convID, r *room, m *content.Message, h *happening) (int64, error) {
+	if m.Expires == nil || !m.Expires.Relative {
+		return s.lasts(id, h, r.ID)
+	}
+	ro, err := s.roster(r.ID)
+	if err != nil {
+		return 0, err
+	}
+	return s.keepUntil(ro.State()), nil // for as long as others may take to read it
 }
 
 // canSay says why a room takes no messages from us, if it does not. Out of step

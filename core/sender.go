@@ -51,6 +51,9 @@ const (
 	linkQueue                      // a device of ours that is being linked
 	handQueue                      // history for another device
 	arrivalQueue                   // history from another device
+	fileQueue                      // files on their way to a room's server
+	dropQueue                      // blobs to take off their servers
+	tidyQueue                      // sealed files that no message needs
 )
 
 // poke wakes the sender of a queue, or starts it.

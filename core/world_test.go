@@ -106,6 +106,7 @@ type home struct {
 	w      *world
 	name   string
 	disk   vault.Disk
+	files  *vaulttest.Files
 	key    vault.KeyFile
 	c      *Client
 	cancel context.CancelFunc
@@ -116,7 +117,7 @@ type home struct {
 }
 
 func (w *world) home(name string) *home {
-	h := &home{t: w.t, w: w, name: name, disk: &vaulttest.Memory{}, key: &vaulttest.Key{}}
+	h := &home{t: w.t, w: w, name: name, disk: &vaulttest.Memory{}, files: &vaulttest.Files{}, key: &vaulttest.Key{}}
 	return h
 }
 
@@ -142,7 +143,7 @@ func (h *home) open() (*Client, error) {
 	if os.Getenv("HEARTH_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("home", h.name)
 	}
-	return Open(context.Background(), Config{Disk: h.disk, Key: h.key, Dial: h.dial, Blobs: h.w.blobs, Places: h.w.places, Log: log})
+	return Open(context.Background(), Config{Disk: h.disk, Key: h.key, Dial: h.dial, Blobs: h.w.blobs, Files: h.files, Places: h.w.places, Log: log})
 }
 
 func (h *home) dial(ctx context.Context, url string) (wire.Conn, error) {

@@ -21,6 +21,7 @@ const Patience = 2 * time.Minute
 type Person struct {
 	Name   string
 	Disk   *vaulttest.Memory
+	Files  *vaulttest.Files
 	Key    *vaulttest.Key
 	Client *core.Client
 	// Faults, if set before Start, stand between the client and its disk.
@@ -60,7 +61,7 @@ func (w *World) PersonAt(name, server string) *Person {
 // Stranger returns a new person with a started, unregistered client.
 func (w *World) Stranger(name string) *Person {
 	w.T.Helper()
-	p := &Person{Name: name, Disk: &vaulttest.Memory{}, Key: &vaulttest.Key{}, w: w}
+	p := &Person{Name: name, Disk: &vaulttest.Memory{}, Files: &vaulttest.Files{}, Key: &vaulttest.Key{}, w: w}
 	w.people[name] = p
 	if err := p.Start(); err != nil {
 		w.T.Fatalf("%s starts: %v", name, err)
@@ -77,7 +78,7 @@ func (p *Person) Patience() context.Context {
 
 // Config is what the person's client is handed.
 func (p *Person) Config() core.Config {
-	cfg := core.Config{Disk: p.Disk, Key: p.Key, Dial: p.w.dial(p.Name), Blobs: p.w.blobs(p.Name)}
+	cfg := core.Config{Disk: p.Disk, Files: p.Files, Key: p.Key, Dial: p.w.dial(p.Name), Blobs: p.w.blobs(p.Name)}
 	if skew := p.Skew; skew != 0 {
 		cfg.Now = func() time.Time { return time.Now().Add(skew) }
 	}

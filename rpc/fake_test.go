@@ -15,6 +15,7 @@ type fake struct {
 	Core // what a test doesn't say panics
 
 	mu       sync.Mutex
+	saveAs   core.SaveOptions
 	sent     []core.SendOptions
 	groupAs  core.GroupSettings
 	restored []core.RestoreOptions
@@ -75,6 +76,11 @@ func (f *fake) Send(ctx context.Context, o core.SendOptions) (core.Sent, error) 
 		}
 	}
 	return core.Sent{Room: "room", ID: "id-" + o.Text, State: state}, nil
+}
+
+func (f *fake) SaveFile(_ context.Context, o core.SaveOptions) (core.Saved, error) {
+	f.saveAs = o
+	return core.Saved{}, nil
 }
 
 func (f *fake) Search(context.Context, core.SearchOptions) ([]core.Event, error) { return nil, nil }

@@ -18,13 +18,16 @@ type SendParams struct {
 	// Format reads *bold*, _italic_, ~struck out~, `code`, > quotes and @mentions.
 	Format bool   `json:"format,omitempty"`
 	Wait   string `json:"wait,omitempty"` // how long to wait until it is sent; absent: SendWait
+	// File is the name of a file, in full, that goes along; then text may be absent,
+	// and wait begins when the file was read.
+	File string `json:"file,omitempty"`
 }
 
 func send(ctx context.Context, c Core, p SendParams) (core.Sent, error) {
 	if err := need("to", p.To); err != nil {
 		return core.Sent{}, err
 	}
-	if err := need("text", p.Text); err != nil {
+	if err := need("text", p.Text); err != nil && p.File == "" {
 		return core.Sent{}, err
 	}
 	expire, err := optionalSpan("expire", p.Expire)
@@ -37,9 +40,15 @@ func send(ctx context.Context, c Core, p SendParams) (core.Sent, error) {
 			return core.Sent{}, err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	return c.Send(ctx, core.SendOptions{To: p.To, Text: p.Text, Expire: expire, FromReading: p.FromReading, Reply: p.Reply, Format: p.Format})
+	o := core.SendOptions{To: p.To, Text: p.Text, Expire: expire, FromReading: p.FromReading, Reply: p.Reply, Format: p.Format}
+	if p.File != "" {
+		o.File, o.Wait = p.File, wait
+	} else {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, wait)
+		defer cancel()
+	}
+	return c.Send(ctx, o)
 }
 
 // EditParams are those of edit: a text that takes the place of an own message's.

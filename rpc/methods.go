@@ -41,6 +41,7 @@ var methods = map[string]call{
 	"history":  method(history),
 	"details":  method(details),
 	"search":   method(search),
+	"save":     method(save),
 
 	"requests": method(requests),
 	"accept":   acting(accept),

@@ -322,6 +322,8 @@ func TestParametersReachTheClient(t *testing.T) {
 		params any
 	}{
 		{"send", SendParams{To: "bob", Text: "hi", Expire: "2w", Reply: "r"}},
+		{"send", SendParams{To: "bob", File: "/f", Wait: "1m"}},
+		{"save", SaveParams{Room: "r", ID: "m", Folder: "/d"}},
 		{"invite", InviteParams{Uses: 3, Expire: "7d"}},
 		{"group.set", GroupSetParams{Room: "r", Limit: &limit}},
 		{"backup.verify", BackupReadParams{From: "f", Words: "w", Older: true}},
@@ -333,8 +335,12 @@ func TestParametersReachTheClient(t *testing.T) {
 		}
 	}
 	want := core.SendOptions{To: "bob", Text: "hi", Expire: 14 * 24 * time.Hour, Reply: "r"}
-	if !slices.Equal(f.sent, []core.SendOptions{want}) {
+	file := core.SendOptions{To: "bob", File: "/f", Wait: time.Minute}
+	if !slices.Equal(f.sent, []core.SendOptions{want, file}) {
 		t.Errorf("send got %+v, want %+v", f.sent, want)
+	}
+	if want := (core.SaveOptions{Room: "r", ID: "m", Folder: "/d"}); f.saveAs != want {
+		t.Errorf("save got %+v, want %+v", f.saveAs, want)
 	}
 	if !slices.Equal(f.invites, []time.Duration{7 * 24 * time.Hour}) {
 		t.Errorf("invite got %v", f.invites)

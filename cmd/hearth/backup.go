@@ -54,6 +54,11 @@ func place(name string) (string, error) {
 	if name == "" || name == core.ServerPlace {
 		return name, nil
 	}
+	return inFull(name)
+}
+
+// inFull names a file so that it is the same one from any folder.
+func inFull(name string) (string, error) {
 	full, err := filepath.Abs(name)
 	if err != nil {
 		return "", wire.Errorf(wire.BadInput, "the file can't be found: %w", err).WithNext("name it in full")

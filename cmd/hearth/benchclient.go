@@ -77,7 +77,7 @@ func openBenchHome(ctx context.Context, dir string) (clients.Home, error) {
 	if err != nil {
 		return clients.Home{}, err
 	}
-	c, err := core.Open(ctx, core.Config{Disk: folder, Key: folder.Key(), Dial: dial, Blobs: blobs, Places: places{}})
+	c, err := core.Open(ctx, core.Config{Disk: folder, Key: folder.Key(), Dial: dial, Blobs: blobs, Files: folder.Files(), Places: places{}})
 	if err != nil {
 		return clients.Home{}, errors.Join(err, folder.Close())
 	}

@@ -25,7 +25,6 @@ func TestWrongCommandLines(t *testing.T) {
 		{"invite --uses many", "bad_input", "many", "see hearth invite --help"},
 		{"invite --expire soon", "bad_input", "soon", "check the parameters"},
 		{"group set room", "bad_input", "nothing to change", "--retention"},
-		{"send bob --file cat.jpg", "unsupported", "--file", "later version"},
 		{"story post --anything x", "unsupported", "hearth story", "later version"},
 		{"lock --after soon", "bad_input", "soon", "check the parameters"},
 		{"audit web", "unsupported", "hearth audit", "later version"},

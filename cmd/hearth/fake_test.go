@@ -127,6 +127,9 @@ func (h *fakeHome) Configure(_ context.Context, ch core.SettingsChange) (core.Ac
 	return core.AccountSettings{Receipts: ch.Receipts == nil || *ch.Receipts, Retention: "30d"}, h.fails
 }
 
+func (h *fakeHome) SaveFile(context.Context, core.SaveOptions) (core.Saved, error) {
+	return core.Saved{}, nil
+}
 func (h *fakeHome) Search(context.Context, core.SearchOptions) ([]core.Event, error) { return nil, nil }
 
 func (h *fakeHome) Details(_ context.Context, room, id string) (core.Details, error) {

@@ -26,7 +26,7 @@ func openHome(ctx context.Context, dir string, left *hold) (owned, error) {
 		return nil, err
 	}
 	h, err := lock.Open(ctx, lock.Config{
-		Client:   core.Config{Disk: folder, Key: folder.Key(), Dial: dial, Blobs: blobs, Places: places{}},
+		Client:   core.Config{Disk: folder, Key: folder.Key(), Dial: dial, Blobs: blobs, Files: folder.Files(), Places: places{}},
 		Settings: folder.Settings(),
 		Cost:     vault.CostFor(memory()),
 	})

@@ -62,7 +62,14 @@ func (v *eventPrinter) words(w io.Writer, e core.Event) {
 	fmt.Fprintf(w, "  %s  ", when(e.Sent))
 	switch e.Type {
 	case core.EventMessage:
-		fmt.Fprintf(w, "%s: %s%s\n", who, v.said(e), onItsWay(e.State))
+		switch {
+		case e.File == nil || e.Deleted:
+			fmt.Fprintf(w, "%s: %s%s\n", who, v.said(e), onItsWay(e.State))
+		case e.Text == "":
+			fmt.Fprintf(w, "%s: %s%s\n", who, fileLine(e), onItsWay(e.State))
+		default:
+			fmt.Fprintf(w, "%s: %s%s\n      %s\n", who, v.said(e), onItsWay(e.State), fileLine(e))
+		}
 		for _, r := range e.Reactions {
 			fmt.Fprintf(w, "      %s %s\n", plain(r.Reaction), word(firstOf(r.Nickname, r.Handle, r.Account)))
 		}

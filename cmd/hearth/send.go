@@ -20,9 +20,11 @@ func (a *app) sendCommand() *cobra.Command {
 		Args:  atLeast(1, "TO and TEXT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if file != "" {
-				return unsupported("hearth send --file")
-			}
-			if err := atLeast(2, "TO and TEXT")(cmd, args); err != nil {
+				var err error
+				if p.File, err = inFull(file); err != nil {
+					return err
+				}
+			} else if err := atLeast(2, "TO and TEXT")(cmd, args); err != nil {
 				return err
 			}
 			p.To, p.Text = args[0], strings.Join(args[1:], " ")
@@ -33,6 +35,8 @@ func (a *app) sendCommand() *cobra.Command {
 			return show(a, s, func(w io.Writer, s core.Sent) {
 				if s.State == core.StateSent {
 					fmt.Fprintln(w, "Sent.")
+				} else if p.File != "" {
+					fmt.Fprintln(w, "The file is on its way. It goes on by itself the next time there is a connection; then the message is sent.")
 				} else {
 					fmt.Fprintln(w, "Waiting to send. It goes by itself the next time there is a connection.")
 				}
@@ -40,7 +44,7 @@ func (a *app) sendCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&file, "file", "", "a file to send along (comes with a later version)")
+	cmd.Flags().StringVar(&file, "file", "", "a file to send along; then TEXT may be left out")
 	cmd.Flags().StringVar(&p.Expire, "expire", "", "when it ends, such as 30s or 7d (default the room's)")
 	cmd.Flags().BoolVar(&p.FromReading, "from-reading", false, "let --expire begin when it is read")
 	cmd.Flags().BoolVar(&p.Format, "format", false, formatHelp)

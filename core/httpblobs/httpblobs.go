@@ -156,6 +156,11 @@ func (c *Client) Uploaded(ctx context.Context, server string, id wire.UploadID) 
 	return length, nil
 }
 
+// Abandon implements core.Blobs.
+func (c *Client) Abandon(ctx context.Context, server string, id wire.UploadID) error {
+	return c.plain(ctx, server, http.MethodDelete, map[string]string{wire.HeaderUpload: wire.FormatHeader(id[:])})
+}
+
 // Open implements core.Blobs.
 func (c *Client) Open(ctx context.Context, server string, id wire.BlobID, from int64) (io.ReadCloser, error) {
 	headers := map[string]string{wire.HeaderBlob: wire.FormatHeader(id[:])}
