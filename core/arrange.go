@@ -144,6 +144,9 @@ func (c *Client) Arrange(ctx context.Context, to string, a Arrangement) (out Arr
 // subject finds what a person named: a conversation, and whose it is if it is a
 // direct one. That with a person need not have begun.
 func (c *Client) subject(ctx context.Context, to string) (conv convID, peer wire.AccountID, err error) {
+	if conv, _, own, err := c.noteTo(ctx, to); err != nil || own {
+		return conv, peer, err
+	}
 	if id, ok := parseConv(to); ok {
 		if _, err := c.knows(ctx, id); err != nil {
 			return conv, peer, err

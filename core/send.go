@@ -236,6 +236,9 @@ type beginning func(*step) error
 // target finds the conversation to send to; with a person it may be one that
 // has to begin, together with its first message.
 func (c *Client) target(ctx context.Context, to string, first []byte) (convID, beginning, error) {
+	if id, begin, own, err := c.noteTo(ctx, to); err != nil || own {
+		return id, begin, err
+	}
 	if id, ok := parseConv(to); ok {
 		var cv *conversation
 		var peer *person

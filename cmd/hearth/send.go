@@ -16,7 +16,7 @@ func (a *app) sendCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "send TO TEXT…",
-		Short: "Write to a person or a room",
+		Short: "Write to a person or a room; to your own name, a note",
 		Args:  atLeast(1, "TO and TEXT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if file != "" {
