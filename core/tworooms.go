@@ -131,6 +131,9 @@ func (s *step) byInvited(cv *conversation, r *room, inv *letter.Wrapper, other *
 		if err != nil {
 			return false, false, err
 		}
+		if at.Index == 0 && !l.Joined {
+			l.Joined, l.Came = true, l.Since // the founder, who has said nothing yet
+		}
 		if l.Joined {
 			// It has gone from there to the present room; or a copy from before the
 			// present room was restored, founded another, and knows of no other.

@@ -96,7 +96,7 @@ func TestFirstWordsCross(t *testing.T) {
 // other one comes to where its words arrive.
 func TestACopyFromBeforeTheConversation(t *testing.T) {
 	Run(t, func(w *World) {
-		for i := range 6 { // each way has one chance in two
+		for i := range 9 { // each way has one chance in two
 			n := strconv.Itoa(i)
 			alice, bob := w.Person("alice"+n), w.Person("bob"+n)
 			bob.Stop()
@@ -104,17 +104,24 @@ func TestACopyFromBeforeTheConversation(t *testing.T) {
 			if err := bob.Start(); err != nil {
 				t.Fatal(err)
 			}
-			if i%2 == 0 {
+			switch i % 3 {
+			case 0:
 				alice.Befriend(bob)
-			} else {
+			case 1:
 				bob.Befriend(alice)
+			case 2: // and is never seen there
+				bob.Send(alice.Name, "hello")
 			}
-			w.Sleep(2 * time.Hour)
+			w.Sleep(10 * time.Second)
 			bob.Stop()
 			bob.Disk, bob.Key = disk, key
 			if err := bob.Start(); err != nil {
 				t.Fatal(err)
 			}
+			if i%3 == 2 {
+				alice.Accept()
+			}
+			w.Sleep(2 * time.Hour)
 			room := bob.Send(alice.Name, "hello again").Room
 			alice.Expect("hello again")
 			w.Sleep(time.Hour)
