@@ -77,7 +77,7 @@ func (s *step) tellChange(r *room, cv *conversation, before, after *roster.Roste
 		}
 	}
 	if cv.Kind == KindDirect && len(after.LeavesOf(cv.Peer)) == 0 && len(before.LeavesOf(cv.Peer)) > 0 {
-		if err := s.takeUp(cv.Peer); err != nil {
+		if _, err := s.takeUp(cv); err != nil {
 			return err
 		}
 	}

@@ -37,24 +37,11 @@ func (c *Client) GroupLeave(ctx context.Context, room string) (Left, error) {
 		return Left{}, err
 	}
 	err = c.step(ctx, func(s *step) error {
-		r, ro, me, err := s.inGroup(id)
+		r, ro, _, err := s.inGroup(id)
 		if err != nil {
 			return err
 		}
-		key, err := me.key()
-		if err != nil {
-			return err
-		}
-		e, err := ro.NewLeave(key, me.ID)
-		if err != nil {
-			return err
-		}
-		if _, err := s.enqueue(r, row{Kind: content.KindLeave, Body: e.Encode(), Until: s.c.now().Add(wire.MaxTTL).Unix()}); err != nil {
-			return err
-		}
-		r.Leaving = true
-		s.putRoom(r)
-		return nil
+		return s.leave(r, ro)
 	})
 	if err != nil {
 		return Left{}, err
@@ -73,6 +60,28 @@ func (c *Client) GroupLeave(ctx context.Context, room string) (Left, error) {
 	return Left{Room: id.String(), State: RoomLeft}, nil
 }
 
+// leave says in a room that this account leaves it.
+func (s *step) leave(r *room, ro *roster.Roster) error {
+	me, err := s.me()
+	if err != nil {
+		return err
+	}
+	key, err := me.key()
+	if err != nil {
+		return err
+	}
+	e, err := ro.NewLeave(key, me.ID)
+	if err != nil {
+		return err
+	}
+	if _, err := s.enqueue(r, row{Kind: content.KindLeave, Body: e.Encode(), Until: s.c.now().Add(wire.MaxTTL).Unix()}); err != nil {
+		return err
+	}
+	r.Leaving = true
+	s.putRoom(r)
+	return nil
+}
+
 // leftRoom ends a room after our own leave was seen in it.
 func (s *step) leftRoom(r *room, cv *conversation) error {
 	me, err := s.me()
@@ -85,6 +94,9 @@ func (s *step) leftRoom(r *room, cv *conversation) error {
 	}
 	until := s.keepUntil(ro.State())
 	s.closeRoom(r, roomLeft)
+	if goes, err := s.takeUp(cv); err != nil || goes {
+		return err // it goes on in another room
+	}
 	_, err = s.record(cv, happening{Type: EventLeft, At: s.c.now().UnixMilli(), Account: me.ID, Until: until})
 	return err
 }

@@ -213,11 +213,21 @@ func (c *Client) acceptFrom(ctx context.Context, from wire.AccountID) (bool, err
 // wakeRequests carries out the requests that were decided beforehand.
 func (c *Client) wakeRequests() {
 	c.poke(queueID{what: joinQueue}, func(ctx context.Context) (act action, err error) {
-		err = c.look(ctx, func(s *step) error {
+		var look time.Duration
+		err = c.step(ctx, func(s *step) error {
 			return s.scan("request", func(_ string, b []byte) (bool, error) {
 				rq := new(request)
 				if err := decodeRecord(b, rq); err != nil {
 					return false, err
+				}
+				if rq.Beaten {
+					left, err := s.giveWay(rq)
+					if err != nil {
+						return false, err
+					}
+					if left > 0 && (look == 0 || left < look) {
+						look = left
+					}
 				}
 				if !rq.Decided {
 					return true, nil
@@ -235,6 +245,9 @@ func (c *Client) wakeRequests() {
 				return false, nil
 			})
 		})
+		if act == nil && look > 0 {
+			act = waitFor(look)
+		}
 		return act, err
 	})
 }

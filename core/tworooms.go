@@ -42,6 +42,7 @@ func (s *step) beaten(rq *request, j *joining) (bool, error) {
 	}
 	rq.Decided, rq.Beaten = false, true
 	s.putRequest(rq)
+	s.then(s.c.wakeRequests)
 	return true, nil
 }
 
@@ -66,20 +67,63 @@ func (s *step) crossed(cv *conversation) error {
 }
 
 // takeUp carries out an invitation that was beaten by a room from which the
-// other one has gone: who declined the one and founded the other is not there.
-func (s *step) takeUp(peer wire.AccountID) error {
-	return s.scan("request", func(_ string, b []byte) (bool, error) {
+// other one has gone: who declined the one and founded the other is not there. It
+// reports whether there is one.
+func (s *step) takeUp(cv *conversation) (found bool, err error) {
+	me, err := s.me()
+	if err != nil || cv.Kind != KindDirect {
+		return false, err
+	}
+	err = s.scan("request", func(_ string, b []byte) (bool, error) {
 		rq := new(request)
 		if err := decodeRecord(b, rq); err != nil {
 			return false, err
 		}
-		if rq.Beaten && rq.Wrapper.Account == peer && !rq.over(s.c.now()) {
-			rq.Decided, rq.Beaten = true, false
+		st, err := roster.ParseState(rq.Wrapper.State)
+		if err != nil || convID(st.ID) != cv.ID || !rq.Beaten || rq.over(s.c.now()) {
+			return true, nil
+		}
+		if rq.Wrapper.Account == cv.Peer || rq.Wrapper.Account == me.ID {
+			found, rq.Decided, rq.Beaten = true, true, false
 			s.putRequest(rq)
 			s.then(s.c.wakeRequests)
 		}
 		return true, nil
 	})
+	return found, err
+}
+
+// giveWay leaves the present room of a direct conversation for one that was beaten,
+// if its founder is in no room but that: a device that was linked, or restored from a
+// copy, and that no device of its own account has brought here within arrivesWithin.
+// The others here read the leave, and follow. It returns how long there is to wait.
+func (s *step) giveWay(rq *request) (time.Duration, error) {
+	st, err := roster.ParseState(rq.Wrapper.State)
+	if err != nil || rq.over(s.c.now()) {
+		return 0, nil
+	}
+	cv, err := s.conv(convID(st.ID))
+	if err != nil || cv == nil || cv.Kind != KindDirect || rq.Wrapper.Account != cv.Peer {
+		return 0, err
+	}
+	r, err := s.room(cv.Room)
+	if err != nil || r == nil || r.State != roomOK || r.Leaving {
+		return 0, err
+	}
+	ro, err := s.roster(r.ID)
+	if err != nil {
+		return 0, err
+	}
+	if _, there := ro.LeafOf(rq.Wrapper.Account, rq.Wrapper.Device); there {
+		return 0, nil
+	}
+	if left := time.UnixMilli(rq.At).Add(arrivesWithin).Sub(s.c.now()); left > 0 {
+		return left, nil
+	}
+	if !s.c.live(r.ID) {
+		return time.Minute, nil // what the log still has to say may bring it here
+	}
+	return 0, s.leave(r, ro)
 }
 
 // wins reports whether a room that was joined for a direct conversation, or for
@@ -187,8 +231,8 @@ func (s *step) replaced(cv *conversation, old wire.RoomID, r *room) error {
 		return err
 	}
 	var again []row
-	switch before.State {
-	case roomOK, roomFounding, roomOutOfStep, roomSucceeded:
+	gave := before.State == roomLeft && cv.Kind == KindDirect // see giveWay
+	if gave || before.State == roomOK || before.State == roomFounding || before.State == roomOutOfStep || before.State == roomSucceeded {
 		err = s.scan(historyName(cv.ID), func(_ string, b []byte) (bool, error) {
 			h := new(happening)
 			if err := decodeRecord(b, h); err != nil {

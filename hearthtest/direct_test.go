@@ -133,6 +133,65 @@ func TestACopyFromBeforeTheConversation(t *testing.T) {
 	})
 }
 
+// TestAnotherDeviceFromBeforeTheConversation: as above, but the restored home has
+// noticed that it is a copy, and is another device by now; the one that stands in the
+// conversation is there no more. Within the hour or after it, all are in one room,
+// and what was said in the other is not lost.
+func TestAnotherDeviceFromBeforeTheConversation(t *testing.T) {
+	Run(t, func(w *World) {
+		for i := range 6 { // each way has one chance in two
+			n := strconv.Itoa(i)
+			alice, bob, carol := w.Person("alice"+n), w.Person("bob"+n), w.Person("carol"+n)
+			tablet := w.Stranger("tablet" + n)
+			if err := alice.LinkTo(tablet); err != nil {
+				t.Fatal(err)
+			}
+			other := bob.Befriend(carol)
+			bob.Stop()
+			disk, key := bob.Disk.Copy(), bob.Key.Copy()
+			if err := bob.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if i%2 == 0 {
+				alice.Befriend(bob)
+			} else {
+				bob.Befriend(alice)
+			}
+			bob.Send(other, "after the copy")
+			carol.Expect("after the copy")
+			bob.Stop()
+			bob.Disk, bob.Key = disk, key
+			if err := bob.Start(); err != nil {
+				t.Fatal(err)
+			}
+			bob.Notice(core.NoticeTwin)
+			w.Sleep(2 * time.Hour)
+			alice.Send(bob.Name, "said to nobody")
+			room := bob.Send(alice.Name, "hello again").Room
+			alice.Expect("hello again")
+			w.Sleep(2 * time.Hour)
+			bob.Expect("said to nobody")
+			all := []*Person{alice, tablet, bob}
+			for _, p := range all {
+				text := p.Name + " is here"
+				p.Send(room, text)
+				for _, o := range all {
+					if o != p {
+						o.Expect(text)
+					}
+				}
+			}
+			for _, p := range all {
+				for _, e := range p.Seen() {
+					if e.Type == core.EventLeft {
+						t.Errorf("%s is told that somebody left", p.Name)
+					}
+				}
+			}
+		}
+	})
+}
+
 // TestWhoDeclinedIsAskedAgain: also when the conversation is named, not the
 // person.
 func TestWhoDeclinedIsAskedAgain(t *testing.T) {
