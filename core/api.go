@@ -267,6 +267,8 @@ type Room struct {
 	Unread       int    `json:"unread"`
 	// Mentions is how many of the unread messages mention this account.
 	Mentions int `json:"mentions,omitempty"`
+	// Typing are those who are writing something now.
+	Typing []Writer `json:"typing,omitempty"`
 	// Notify is what the person wants to be called for; absent: everything.
 	Notify string `json:"notify,omitempty"`
 	Epoch  uint64 `json:"epoch"`

@@ -85,6 +85,10 @@ type Client struct {
 	fetching map[string]chan struct{}
 	// drafted is when a draft was last told to the other devices at once.
 	drafted time.Time
+	// typing is until when others are writing, typed when it was last told that
+	// this person is.
+	typing map[typist]time.Time
+	typed  map[convID]time.Time
 	// hurried: what was read is told at once, for whoever opened the home may be
 	// about to go.
 	hurried bool
@@ -137,6 +141,8 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		dead:        make(map[wire.AccountID]*identity.Chain),
 		noticed:     make(map[noticedKey]time.Time),
 		failed:      make(map[planID]error),
+		typing:      make(map[typist]time.Time),
+		typed:       make(map[convID]time.Time),
 		staged:      make(map[string]bool),
 		moving:      make(map[string]int64),
 		fetching:    make(map[string]chan struct{}),

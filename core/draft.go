@@ -94,6 +94,7 @@ func (s *step) draftUntil(id convID) (int64, error) {
 
 // spent takes the draft of a conversation away, for something was sent there.
 func (s *step) spent(id convID, m *content.Message) error {
+	s.then(func() { delete(s.c.typed, id) })
 	if k := m.Kind(); k != content.Text && k != content.File || m.Forwarded() {
 		return nil
 	}

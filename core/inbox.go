@@ -216,8 +216,8 @@ func (s *step) entry(id wire.RoomID, e *wire.Entry) error {
 		}
 	case wire.KindNotice:
 		err = s.hearNotice(r, cv, e)
-	default:
-		// Ephemeral posts: nothing reads them yet.
+	case wire.KindEphemeral:
+		return s.fleeting(r, cv, e)
 	}
 	if err != nil {
 		return err

@@ -289,6 +289,7 @@ func (s *step) keepMessage(cv *conversation, st roster.State, from wire.AccountI
 		h.Fuse = m.Expires.Time
 	}
 	n, err = s.record(cv, h)
+	s.writes(typist{cv.ID, from}, false)
 	if err == nil && !own && !mine {
 		err = s.noteMention(cv, n, m, until)
 	}

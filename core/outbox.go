@@ -129,27 +129,35 @@ func (s *step) seal(r *room, g *mls.Group, w *row) error {
 	if err != nil {
 		return err
 	}
-	if err := s.skipReserved(r, g); err != nil {
+	if w.Sealed, err = s.sealed(r, g, plain, padTo); err != nil {
 		return err
+	}
+	w.Epoch = wire.Epoch(g.Epoch())
+	s.putRow(r.ID, w)
+	s.putUntil(ownName(r.ID, wire.EntryIDOf(w.Sealed)), w.N, w.Until)
+	return nil
+}
+
+// sealed encrypts for the room's present epoch, and keeps the ratchet's step.
+func (s *step) sealed(r *room, g *mls.Group, plain []byte, padTo int) ([]byte, error) {
+	if err := s.skipReserved(r, g); err != nil {
+		return nil, err
 	}
 	if next := g.OwnGeneration(); next >= r.Reserved {
 		r.Reserved = next + reserveAhead
 	}
 	s.groups[r.ID] = true // from here on the group in memory is ahead of the disk
 	use := keyUse{r.ID, wire.Epoch(g.Epoch()), g.OwnLeaf(), g.OwnGeneration()}
-	w.Sealed, err = g.Encrypt(plain, padTo)
+	b, err := g.Encrypt(plain, padTo)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	w.Epoch = wire.Epoch(g.Epoch())
 	s.putRatchets(r.ID, g)
-	s.putRow(r.ID, w)
-	s.putUntil(ownName(r.ID, wire.EntryIDOf(w.Sealed)), w.N, w.Until)
 	s.putRoom(r)
 	if s.c.sealed != nil {
-		s.c.sealed(use, w.Sealed)
+		s.c.sealed(use, b)
 	}
-	return nil
+	return b, nil
 }
 
 // ownRow returns the row whose entry has these bytes; nil if it is not ours, or

@@ -55,6 +55,9 @@ func (s *step) describe(cv *conversation) (Room, error) {
 	if out.Mentions, err = s.mentions(cv.ID); err != nil {
 		return out, err
 	}
+	if out.Typing, err = s.writers(cv.ID); err != nil {
+		return out, err
+	}
 	draft, err := s.setting(settingOf(draftSetting, cv.ID))
 	if err != nil {
 		return out, err

@@ -3,6 +3,7 @@ package rpc
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"hearth/core"
 )
@@ -125,6 +126,27 @@ func history(ctx context.Context, c Core, p HistoryParams) (List[core.Event], er
 		return List[core.Event]{}, invalidParams("limit can't be less than 0")
 	}
 	return list(ctx, c, func(ctx context.Context) ([]core.Event, error) { return c.History(ctx, p.Room, p.Limit) })
+}
+
+// TypingParams are those of typing: the person is writing something, or has
+// stopped. To be said again every few seconds while it is so.
+type TypingParams struct {
+	Room    string `json:"room"`
+	Stopped bool   `json:"stopped,omitempty"`
+}
+
+// typingWait is how long a home may take to be up to date: what is said later is not
+// true any more.
+const typingWait = 2 * time.Second
+
+func typing(ctx context.Context, c Core, p TypingParams) (core.Told, error) {
+	if err := need("room", p.Room); err != nil {
+		return core.Told{}, err
+	}
+	soon, cancel := context.WithTimeout(ctx, typingWait)
+	defer cancel()
+	fresh(soon, c) // who has just opened the home is not there yet
+	return c.Typing(ctx, p.Room, p.Stopped)
 }
 
 // DetailsParams are those of details: what is known of one message.

@@ -40,6 +40,7 @@ var methods = map[string]call{
 	"catch_up": method(catchUp),
 	"history":  method(history),
 	"details":  method(details),
+	"typing":   method(typing),
 	"search":   method(search),
 	"save":     method(save),
 

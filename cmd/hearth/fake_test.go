@@ -132,6 +132,10 @@ func (h *fakeHome) SaveFile(context.Context, core.SaveOptions) (core.Saved, erro
 }
 func (h *fakeHome) Search(context.Context, core.SearchOptions) ([]core.Event, error) { return nil, nil }
 
+func (h *fakeHome) Typing(_ context.Context, room string, stopped bool) (core.Told, error) {
+	return core.Told{Room: room, Told: !stopped}, h.fails
+}
+
 func (h *fakeHome) Details(_ context.Context, room, id string) (core.Details, error) {
 	d := core.Details{Message: core.Event{Type: core.EventMessage, Room: room, ID: id, From: "me", Text: "hi", Sent: moment, Expires: h.end(), Receipts: []core.Mark{{Handle: h.handle(), Account: "acc", State: core.StateRead, At: moment}}}}
 	if !h.bare {

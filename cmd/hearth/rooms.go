@@ -65,7 +65,7 @@ func roomWords(w io.Writer, r core.Room, me string) {
 		core.RoomLeft:      "you left",
 		core.RoomRemoved:   "you were taken out",
 	}[r.State]
-	facts(w, "room", r.Room, "with", members, "you are", r.Role, "time", ends, "unread", unread, "calls", callWords(r.Notify), "draft", word(r.Draft), "you set", standing(r.Pinned, r.Muted, r.Archived), "state", state)
+	facts(w, "room", r.Room, "with", members, "you are", r.Role, "time", ends, "unread", unread, "calls", callWords(r.Notify), "writing", writerWords(r.Typing), "draft", word(r.Draft), "you set", standing(r.Pinned, r.Muted, r.Archived), "state", state)
 }
 
 // memberWords lists the people beside me by their names.
@@ -80,6 +80,14 @@ func memberWords(list []core.Member, me string) string {
 			name += " (invited)"
 		}
 		names = append(names, name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func writerWords(list []core.Writer) string {
+	var names []string
+	for _, w := range list {
+		names = append(names, word(firstOf(w.Nickname, w.Handle, w.Account)))
 	}
 	return strings.Join(names, ", ")
 }
