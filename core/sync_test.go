@@ -118,6 +118,7 @@ func TestSyncDeclineTakesAllLeavesOut(t *testing.T) {
 			t.Fatalf("carol has invited %d devices, %v", len(in.Roster.LeavesOf(roomPeer(t, alice))), err)
 		}
 		phone.requests()
+		phone.stop() // nothing is said in its name but by alice
 		if _, err := alice.c.Decline(alice.ctx(), alice.requests()[0].ID); err != nil {
 			t.Fatal(err)
 		}

@@ -123,7 +123,11 @@ func (a *app) own(ctx context.Context, dir string, as stay) (*owner, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := left.listen(dir)
+	listen := left.listen
+	if a.listen != nil {
+		listen = a.listen
+	}
+	l, err := listen(dir)
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}

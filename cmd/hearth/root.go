@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -23,6 +24,8 @@ type app struct {
 	out, err io.Writer
 
 	open opener // opens a home's client; a fake in tests
+	// listen opens the socket through which others join; nil: one in the folder.
+	listen func(dir string) (net.Listener, error)
 
 	home string // --home, HEARTH_HOME, or where a person's data lies
 	json bool   // --json: one object a line instead of words for people
