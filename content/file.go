@@ -131,6 +131,23 @@ func (m *Message) Attached() (a Attached, ok bool) {
 	return a, true
 }
 
+// WithText returns the message with the text of another in the place of its own: an
+// edit changes what is said of a file, and not the file.
+func (m *Message) WithText(e *Message) *Message {
+	out := *m
+	a, ok := m.Attached()
+	text, is := e.Text()
+	if !ok || !is {
+		out.Part = e.Part
+		return &out
+	}
+	a.Caption = text
+	if f, err := NewFile(a, Options{}); err == nil {
+		out.Part = f.Part
+	}
+	return &out
+}
+
 // Duration is how long a recording is.
 func (d FileDetails) Duration() time.Duration { return time.Duration(d.Millis) * time.Millisecond }
 

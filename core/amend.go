@@ -368,7 +368,7 @@ func (s *step) saidNow(id convID, h *happening) (*content.Message, error) {
 		}
 		e, err := content.Parse(k.Body)
 		if err == nil {
-			m.Part = e.Part
+			m.Part = m.WithText(e).Part
 			err = m.Mark(e.Marks())
 		}
 		return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hearth/wire"
@@ -21,6 +22,10 @@ type memoryBlobs struct {
 	// fail, if not nil, is what every upload and download answers.
 	fail   error
 	opened int // how often a blob was asked for
+	// cut, if not 0, is after how many bytes every transfer breaks off; moved counts
+	// them.
+	cut, moved int64
+	most       int // if not 0, how many transfers are let through
 }
 
 type memoryBlob struct {
@@ -46,6 +51,43 @@ func (b *memoryBlobs) failing() error {
 	return b.fail
 }
 
+func (b *memoryBlobs) cutting(r io.Reader) io.Reader {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.cuttingLocked(r)
+}
+
+func (b *memoryBlobs) cuttingLocked(r io.Reader) io.Reader {
+	left := b.cut
+	if left == 0 {
+		left = 1 << 40
+	}
+	if b.most == 1 {
+		left = 0
+	} else if b.most > 1 {
+		b.most--
+	}
+	return &cutReader{b: b, r: r, left: left}
+}
+
+// cutReader breaks off.
+type cutReader struct {
+	b    *memoryBlobs
+	r    io.Reader
+	left int64
+}
+
+// Read implements io.Reader.
+func (r *cutReader) Read(p []byte) (int, error) {
+	if r.left == 0 {
+		return 0, wire.Errorf(wire.Unreachable, "it broke off")
+	}
+	n, err := r.r.Read(p[:min(int64(len(p)), r.left)])
+	r.left -= int64(n)
+	atomic.AddInt64(&r.b.moved, int64(n))
+	return n, err
+}
+
 func (b *memoryBlobs) live(id wire.BlobID) (memoryBlob, error) {
 	v, ok := b.m[id]
 	if !ok || !time.Now().Before(v.end) {
@@ -65,7 +107,7 @@ func (b *memoryBlobs) Upload(_ context.Context, _ string, u Upload, r io.Reader)
 	if err := b.failing(); err != nil {
 		return 0, err
 	}
-	piece, err := io.ReadAll(r)
+	piece, err := io.ReadAll(b.cutting(r))
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	have := b.uploads[u.ID]
@@ -115,7 +157,7 @@ func (b *memoryBlobs) Open(_ context.Context, _ string, id wire.BlobID, from int
 	if err != nil || from >= int64(len(v.b)) {
 		return nil, wire.ErrDenied
 	}
-	return io.NopCloser(bytes.NewReader(v.b[from:])), nil
+	return io.NopCloser(b.cuttingLocked(bytes.NewReader(v.b[from:]))), nil
 }
 
 func (b *memoryBlobs) Prolong(_ context.Context, _ string, _ Payment, id wire.BlobID, ttl time.Duration) error {

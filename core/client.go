@@ -360,6 +360,10 @@ type SendOptions struct {
 	// is how long to wait until that is sent, once it was read; 0: 10 seconds.
 	File string
 	Wait time.Duration
+	// Once: the file is gone when it was opened. Lasts is how long a recording is;
+	// Voice, that it was spoken for this message.
+	Once, Voice bool
+	Lasts       time.Duration
 }
 
 // GroupSettings says what GroupSet changes; nil fields stay.

@@ -280,7 +280,10 @@ func (c *Client) forgetAll(ctx context.Context, me *account) error {
 			break
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return c.removeFiles(ctx)
 }
 
 // resumeEnding goes on with a deletion that was cut short.

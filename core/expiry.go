@@ -63,7 +63,9 @@ func (s *step) lineEnded(due vault.Item) error {
 	if h.Type != EventMessage || h.Deleted {
 		return nil
 	}
-	s.readOff(h)
+	if err := s.readOff(h); err != nil {
+		return err
+	}
 	id, ok := convOfLine(due.Name)
 	if !ok {
 		return nil

@@ -50,6 +50,7 @@ people.json        whom you know
 rooms.json         your conversations, and the files they are in
 room_ID.jsonl      a conversation, one event a line, as hearth history --json gives it
 room_ID.txt        the same, to read
+file_ID_NAME       a file that was here, of the message with that id
 `
 
 // Export writes everything that has not ended into a folder, which is there.
@@ -90,12 +91,18 @@ func (c *Client) Export(ctx context.Context, folder string) (Exported, error) {
 			continue
 		}
 		name := "room_" + r.Room
-		n := 0
+		n, here := 0, []Event(nil)
 		err := write(name+".jsonl", func(w io.Writer) error {
-			n = 0
+			n, here = 0, here[:0]
 			lines := json.NewEncoder(w)
 			lines.SetEscapeHTML(false)
-			return c.exportLines(ctx, id, func(e Event) error { n++; return lines.Encode(e) })
+			return c.exportLines(ctx, id, func(e Event) error {
+				n++
+				if e.File != nil && e.File.State == FileHere && !e.File.Once {
+					here = append(here, e)
+				}
+				return lines.Encode(e)
+			})
 		})
 		if err != nil {
 			return out, err
@@ -106,6 +113,13 @@ func (c *Client) Export(ctx context.Context, folder string) (Exported, error) {
 		})
 		if err != nil {
 			return out, err
+		}
+		for _, e := range here {
+			to := path.Join(folder, "file_"+e.ID+"_"+e.File.Name)
+			_, err := c.SaveFile(ctx, SaveOptions{Room: r.Room, ID: e.ID, To: to})
+			if err != nil && code(err) != wire.NotFound && code(err) != wire.Damaged {
+				return out, err
+			}
 		}
 		out.Items += n
 		list = append(list, exportedRoom{Room: r, File: name + ".jsonl"})

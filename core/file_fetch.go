@@ -154,7 +154,34 @@ func (c *Client) SaveFile(ctx context.Context, o SaveOptions) (Saved, error) {
 		out.Size = a.Size
 		return places.Write(ctx, out.To, func(w io.Writer) error { return unseal(ctx, w, sealed, a) })
 	})
-	return out, err
+	if err != nil {
+		return out, err
+	}
+	return out, c.step(ctx, func(s *step) error { return s.openedOnce(id, of[:]) })
+}
+
+// openedOnce ends a message whose file was to be opened once, and was.
+func (s *step) openedOnce(id convID, message []byte) error {
+	n, err := s.lineOf(id, message)
+	if err != nil {
+		return err
+	}
+	h, err := s.line(id, n)
+	if err != nil || h == nil || h.Deleted {
+		return err
+	}
+	m, err := content.Parse(h.Body)
+	if err != nil {
+		return nil
+	}
+	a, _ := m.Attached()
+	if mine, err := s.isMe(h.Account); err != nil || mine || !a.Once {
+		return err
+	}
+	if err := s.opened(h, m); err != nil {
+		return err
+	}
+	return s.endSooner(id, n, h, s.c.now().Unix())
 }
 
 // freePlace returns a place in a folder at which nothing lies.
@@ -309,7 +336,7 @@ func (c *Client) download(ctx context.Context, files Files, st *stored, size int
 		case code(err) == wire.Denied:
 			return errFileGone
 		case err == nil:
-		case code(err) != "" && code(err) != wire.Unreachable, ctx.Err() != nil, tries == fetchTries:
+		case code(err) != wire.Unreachable, ctx.Err() != nil, tries == fetchTries:
 			return err
 		}
 		if n > have {

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"fmt"
+	"errors"
 	"hash"
 	"io"
 	"path"
@@ -36,19 +36,21 @@ func (c *Client) sendFile(ctx context.Context, o SendOptions, opts content.Optio
 		return Sent{}, err
 	}
 	defer src.Close()
-	a := content.Attached{Name: safeName(path.Base(o.File)), Type: typeOf(o.File), Caption: o.Text}
-	return c.sendSource(ctx, outgoing{to: o.To, src: src, size: size, says: a, marks: marks, opts: opts, wait: cmp.Or(o.Wait, sendFileWait)})
+	a := content.Attached{Name: safeName(path.Base(o.File)), Type: typeOf(o.File), Caption: o.Text, FileDetails: content.FileDetails{Once: o.Once, Voice: o.Voice}.Lasting(o.Lasts)}
+	return c.sendSource(ctx, outgoing{to: o.To, src: io.NewSectionReader(src, 0, size), size: size, says: a, marks: marks, opts: opts, wait: cmp.Or(o.Wait, sendFileWait)})
 }
 
 // outgoing is a file that is to be sent.
 type outgoing struct {
 	to    string
-	src   io.ReaderAt
+	src   io.Reader
 	size  int64
 	says  content.Attached // all but where it lies, and what opens it
 	marks []content.Mark   // of the caption
 	opts  content.Options
-	wait  time.Duration // until it is sent, once it was read
+	// forwarded: somebody else wrote it first, and its bytes are these.
+	forwarded *[32]byte
+	wait      time.Duration // until it is sent, once it was read
 }
 
 // sendSource seals a file into the home and says that it comes.
@@ -67,7 +69,7 @@ func (c *Client) sendSource(ctx context.Context, o outgoing) (Sent, error) {
 		return Sent{}, err
 	}
 	f := &stored{Whole: true, Drop: wire.NewSecret()}
-	region, err := c.fileServer(soon, conv, begin != nil, f)
+	region, direct, err := c.fileServer(soon, conv, begin != nil, f)
 	if err != nil {
 		return Sent{}, err
 	}
@@ -78,16 +80,25 @@ func (c *Client) sendSource(ctx context.Context, o outgoing) (Sent, error) {
 	f.Local = local
 	a := o.says
 	a.Key, a.Size, a.Server = wire.NewSecret(), uint64(o.size), f.Server
+	if e := o.opts.Expires; direct && (a.Once || e != nil && e.Relative) {
+		a.FileDetails.Drop = f.Drop.Reveal() // there is nobody else who may still come for it
+	}
 	sum := sha256.New()
 	a.Hash, err = c.seal(ctx, files, local, a.Key, &o, sum)
 	if err != nil {
 		return Sent{}, err
+	}
+	if o.forwarded != nil && *o.forwarded != a.Hash {
+		return Sent{}, errFileDamaged
 	}
 	f.Blob = wire.BlobIDFrom(region, sum)
 	a.Blob = f.Blob
 	m, err := content.NewFile(a, o.opts)
 	if err == nil {
 		err = m.Mark(o.marks)
+	}
+	if err == nil && o.forwarded != nil {
+		m, err = content.NewForward(m, o.opts)
 	}
 	if err != nil {
 		return Sent{}, err
@@ -102,9 +113,9 @@ func (c *Client) sendSource(ctx context.Context, o outgoing) (Sent, error) {
 	return c.utterWith(ctx, conv, begin, m, body, o.opts.Sent, f)
 }
 
-// fileServer finds the server that a conversation's files go to: the one that its
-// room is at.
-func (c *Client) fileServer(ctx context.Context, id convID, begins bool, f *stored) (region wire.Region, err error) {
+// fileServer finds the server that a conversation's files go to, the one that its
+// room is at, and whether there are just two people in it.
+func (c *Client) fileServer(ctx context.Context, id convID, begins bool, f *stored) (region wire.Region, direct bool, err error) {
 	found := false
 	server := ""
 	err = c.look(ctx, func(s *step) error {
@@ -112,10 +123,13 @@ func (c *Client) fileServer(ctx context.Context, id convID, begins bool, f *stor
 		if err != nil {
 			return err
 		}
-		server = me.Server
+		server, direct = me.Server, true
 		cv, err := s.conv(id)
-		if err != nil || cv == nil || begins {
+		if err != nil || cv == nil {
 			return err
+		}
+		if direct = cv.Kind == KindDirect; begins {
+			return nil
 		}
 		r, err := s.room(cv.Room)
 		if err != nil || r == nil {
@@ -125,13 +139,12 @@ func (c *Client) fileServer(ctx context.Context, id convID, begins bool, f *stor
 		return nil
 	})
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	f.Server = server
-	if !found {
-		return c.region(ctx, server)
+	if f.Server = server; !found {
+		region, err = c.region(ctx, server)
 	}
-	return region, nil
+	return region, direct, err
 }
 
 // seal seals a file into the home. sum gets the sealed bytes; what is returned is
@@ -143,7 +156,7 @@ func (c *Client) seal(ctx context.Context, files Files, local string, key wire.S
 		if err != nil {
 			return err
 		}
-		in := &until{ctx: ctx, r: io.NewSectionReader(o.src, 0, o.size)}
+		in := &until{ctx: ctx, r: o.src}
 		buf := make([]byte, sealedfile.ChunkSize)
 		n, err := io.CopyBuffer(io.MultiWriter(out, whole), struct{ io.Reader }{in}, buf)
 		if err != nil {
@@ -206,7 +219,7 @@ func (c *Client) wakeUploads(id wire.RoomID) {
 			return s.scan(uploadsName(id), func(name string, b []byte) (bool, error) {
 				var u upload
 				err := decodeRecord(b, &u)
-				act = func(ctx context.Context) (time.Duration, error) { return 0, c.upload(ctx, name, &u) }
+				act = func(ctx context.Context) (time.Duration, error) { return c.upload(ctx, name, &u) }
 				return false, err
 			})
 		})
@@ -215,13 +228,13 @@ func (c *Client) wakeUploads(id wire.RoomID) {
 }
 
 // upload brings one file to its server, from where it is, and posts its message.
-func (c *Client) upload(ctx context.Context, name string, u *upload) error {
+func (c *Client) upload(ctx context.Context, name string, u *upload) (wait time.Duration, err error) {
 	var f *stored
 	var h *happening
 	var by Payment
 	var ttl time.Duration
 	paid := false
-	err := c.look(ctx, func(s *step) (err error) {
+	err = c.look(ctx, func(s *step) (err error) {
 		if f, err = s.stored(u.Conv, u.Message); err != nil || f == nil || f.Upload == nil {
 			return err
 		}
@@ -240,49 +253,54 @@ func (c *Client) upload(ctx context.Context, name string, u *upload) error {
 	})
 	switch {
 	case err != nil:
-		return err
+		return 0, err
 	case f == nil || f.Upload == nil || h == nil:
-		return c.step(ctx, func(s *step) error { s.del(name); return nil })
+		return 0, c.step(ctx, func(s *step) error { s.del(name); return nil })
 	case !paid:
-		return c.step(ctx, func(s *step) error { return s.notUploaded(name, u) })
+		return 0, c.step(ctx, func(s *step) error { return s.notUploaded(name, u) })
 	}
-	switch err := c.bring(ctx, f, by, ttl); {
+	moved, err := c.bring(ctx, f, by, ttl)
+	switch {
 	case code(err) == wire.NotFound:
-		return c.step(ctx, func(s *step) error { return s.notUploaded(name, u) })
+		return 0, c.step(ctx, func(s *step) error { return s.notUploaded(name, u) })
+	case err != nil && moved:
+		c.debug("an upload broke off", err)
+		return retryFirst, nil // it comes on: the wait does not grow
 	case err != nil:
-		return err
+		return 0, err
 	}
-	return c.step(ctx, func(s *step) error { return s.uploaded(name, u, f) })
+	return 0, c.step(ctx, func(s *step) error { return s.uploaded(name, u, f) })
 }
 
-// bring moves what the server lacks of a file.
-func (c *Client) bring(ctx context.Context, f *stored, by Payment, ttl time.Duration) error {
+// bring moves what the server lacks of a file, and reports whether it has more of it
+// than before.
+func (c *Client) bring(ctx context.Context, f *stored, by Payment, ttl time.Duration) (moved bool, err error) {
 	src, size, err := c.cfg.Files.Open(ctx, f.Local)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer src.Close()
 	// It may be there whole, and the answer was lost.
 	if err := c.cfg.Blobs.Prolong(ctx, f.Server, by, f.Blob, ttl); code(err) != wire.Denied {
-		return err
+		return false, err
 	}
 	have, err := c.cfg.Blobs.Uploaded(ctx, f.Server, *f.Upload)
 	if code(err) == wire.Denied {
 		have, err = 0, nil // it knows nothing of it
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	if have > size {
-		return fmt.Errorf("the server has more of a file than there is")
+		return false, errors.New("the server has more of a file than there is")
 	}
 	last := f.Blob
 	progress := c.progress(f.Local)
 	defer progress.end()
 	progress.at(have)
 	in := &counted{p: progress, n: have, r: &until{ctx: ctx, r: io.NewSectionReader(src, have, size-have)}}
-	_, err = c.cfg.Blobs.Upload(ctx, f.Server, Upload{ID: *f.Upload, Offset: have, By: by, Last: &last, TTL: ttl, Drop: f.Drop.Hash()}, in)
-	return err
+	length, err := c.cfg.Blobs.Upload(ctx, f.Server, Upload{ID: *f.Upload, Offset: have, By: by, Last: &last, TTL: ttl, Drop: f.Drop.Hash()}, in)
+	return length > have, err
 }
 
 // fileLasts is how long a blob has to stay for those who may still come for it.

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"io"
 	"slices"
 	"time"
@@ -177,14 +178,29 @@ func (s *step) takeOff(d dropped) {
 
 // readOff has a blob dropped whose message ended with its reading, where its sender
 // lets the reader do that.
-func (s *step) readOff(h *happening) {
+func (s *step) readOff(h *happening) error {
 	m, err := content.Parse(h.Body)
 	if err != nil || m.Expires == nil || !m.Expires.Relative || h.Fuse != 0 {
-		return
+		return nil
 	}
-	if a, ok := m.Attached(); ok && len(a.Drop) > 0 {
-		s.takeOff(dropped{Server: a.Server, Blob: a.Blob, Secret: wire.SecretFrom(a.Drop)})
+	return s.opened(h, m)
+}
+
+// opened has a blob dropped that nobody needs any more, for the only one who was to
+// read it did.
+func (s *step) opened(h *happening, m *content.Message) error {
+	a, ok := m.Attached()
+	if !ok || len(a.Drop) == 0 {
+		return nil
 	}
+	if mine, err := s.isMe(h.Account); err != nil || mine {
+		return err // on its author's devices it ends sooner
+	}
+	if known, err := s.ownServer(a.Server); err != nil || !known {
+		return err
+	}
+	s.takeOff(dropped{Server: a.Server, Blob: a.Blob, Secret: wire.SecretFrom(a.Drop)})
+	return nil
 }
 
 // wakeDrops starts what takes blobs off servers.
@@ -279,6 +295,18 @@ func (c *Client) wakeTidy() {
 			return 0, nil
 		}, nil
 	})
+}
+
+// removeFiles leaves no sealed file in the home.
+func (c *Client) removeFiles(ctx context.Context) error {
+	if c.cfg.Files == nil {
+		return nil
+	}
+	names, err := c.cfg.Files.Names(ctx)
+	for _, name := range names {
+		err = errors.Join(err, c.cfg.Files.Remove(ctx, name))
+	}
+	return err
 }
 
 // startFiles goes on with what a process before has left.

@@ -2,8 +2,11 @@ package core
 
 import (
 	"context"
+	"errors"
+	"io"
 
 	"hearth/content"
+	"hearth/core/sealedfile"
 	"hearth/wire"
 )
 
@@ -21,6 +24,7 @@ func (c *Client) Forward(ctx context.Context, o ForwardOptions) (Sent, error) {
 	}
 	opts := content.Options{Sent: c.now()}
 	var m *content.Message
+	var brings *content.Attached
 	err = c.look(ctx, func(s *step) error {
 		n, err := s.lineOf(from, of[:])
 		if err != nil {
@@ -43,13 +47,40 @@ func (c *Client) Forward(ctx context.Context, o ForwardOptions) (Sent, error) {
 		if h.Until != 0 {
 			opts.Expires = content.EndsAt(end(h.Until))
 		}
+		if a, ok := said.Attached(); ok {
+			brings, m = &a, said
+			return nil
+		}
 		m, err = content.NewForward(said, opts)
 		return err
 	})
 	if err != nil {
 		return Sent{}, err
 	}
+	if brings != nil {
+		return c.forwardFile(ctx, from, of[:], o.To, m, brings, opts)
+	}
 	return c.tellTo(ctx, o.To, m, opts.Sent)
+}
+
+// forwardFile sends a file on: sealed anew, under a key of its own, so that the
+// original's deletion, and whoever had its key, have nothing to do with the copy.
+func (c *Client) forwardFile(ctx context.Context, from convID, of []byte, to string, said *content.Message, a *content.Attached, opts content.Options) (out Sent, err error) {
+	if a.Once {
+		return Sent{}, wire.Errorf(wire.Denied, "who sent that file wants it gone once it was opened").WithNext("ask them to send it on")
+	}
+	err = c.withFile(ctx, from, of, func(_ content.Attached, sealed io.Reader) error {
+		plain, err := sealedfile.NewReader(sealed, a.Key, int64(a.Size))
+		if err == nil {
+			out, err = c.sendSource(ctx, outgoing{to: to, src: plain, size: int64(a.Size), says: *a, marks: said.Marks(), opts: opts,
+				forwarded: &a.Hash, wait: sendFileWait})
+		}
+		if errors.Is(err, sealedfile.ErrDamaged) {
+			err = errFileDamaged
+		}
+		return err
+	})
+	return out, err
 }
 
 // ForwardOptions are the parameters of Forward.

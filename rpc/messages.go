@@ -22,6 +22,11 @@ type SendParams struct {
 	// File is the name of a file, in full, that goes along; then text may be absent,
 	// and wait begins when the file was read.
 	File string `json:"file,omitempty"`
+	// Once: the file is gone when it was opened. Seconds is how long a recording is,
+	// Voice that it was spoken for this message.
+	Once    bool    `json:"once,omitempty"`
+	Seconds float64 `json:"seconds,omitempty"`
+	Voice   bool    `json:"voice,omitempty"`
 }
 
 func send(ctx context.Context, c Core, p SendParams) (core.Sent, error) {
@@ -44,6 +49,7 @@ func send(ctx context.Context, c Core, p SendParams) (core.Sent, error) {
 	o := core.SendOptions{To: p.To, Text: p.Text, Expire: expire, FromReading: p.FromReading, Reply: p.Reply, Format: p.Format}
 	if p.File != "" {
 		o.File, o.Wait = p.File, wait
+		o.Once, o.Voice, o.Lasts = p.Once, p.Voice, time.Duration(p.Seconds*float64(time.Second))
 	} else {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, wait)
