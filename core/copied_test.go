@@ -173,3 +173,43 @@ func TestRestoredFromBeforeLeaving(t *testing.T) {
 		hear(f.room, "still fine", carol, bob)
 	})
 }
+
+// TestRestoredWhileTheOtherHasNewDevices: a copy of long ago knows only a device of
+// the other one that was revoked since. It looks up where that person is reached.
+func TestRestoredWhileTheOtherHasNewDevices(t *testing.T) {
+	for _, away := range []time.Duration{3 * 24 * time.Hour, 40 * 24 * time.Hour} {
+		t.Run(away.String(), func(t *testing.T) {
+			hearthtest.Run(t, func(w *hearthtest.World) {
+				alice, bob := w.Person("alice"), w.Person("bob")
+				room := alice.Befriend(bob)
+				alice.Send(room, "before")
+				bob.Expect("before")
+				w.Sleep(time.Hour)
+				alice.Stop()
+				disk, key := alice.Disk.Copy(), alice.Key.Copy()
+				if err := alice.Start(); err != nil {
+					t.Fatal(err)
+				}
+				phone := w.Stranger("phone")
+				if err := bob.LinkTo(phone); err != nil {
+					t.Fatal(err)
+				}
+				w.Sleep(time.Hour)
+				if _, err := phone.Client.RevokeDevice(phone.Patience(), device(bob)); err != nil {
+					t.Fatal(err)
+				}
+				hear(room, "on the phone now", phone, alice)
+				w.Sleep(away)
+				hear(room, "still here", alice, phone)
+				alice.Stop()
+				alice.Disk, alice.Key = disk, key
+				if err := alice.Start(); err != nil {
+					t.Fatal(err)
+				}
+				w.Sleep(50 * time.Hour)
+				hear(room, "restored", alice, phone)
+				hear(room, "so I see", phone, alice)
+			})
+		})
+	}
+}

@@ -64,7 +64,7 @@ type healing struct {
 	Suspect wire.AccountID
 	// Unseated: the seat does not open, so the account may have been removed.
 	Unseated bool
-	// Gone: the room is, and after so long doors may be, too.
+	// Gone: the room is, or this device was away for long, and doors may be, too.
 	Gone bool
 	// Sought: directories were asked where members are reached by now.
 	Sought bool
@@ -79,6 +79,11 @@ type healing struct {
 	After wire.Number
 	// Out are the members who say that the account is no longer one.
 	Out []wire.AccountID
+}
+
+// asksLong reports whether those who are asked may be reached elsewhere by now.
+func (h *healing) asksLong(now time.Time) bool {
+	return h.Gone || now.Sub(time.Unix(h.Begun, 0)) >= askAgain
 }
 
 func healingName(id wire.RoomID) string { return vault.Name("healing", b64(id[:])) }
@@ -137,7 +142,7 @@ func (s *step) heal(r *room, cv *conversation, code string) error {
 		return err
 	}
 	now := s.c.now()
-	h := &healing{Room: r.ID, Conv: r.Conv, Since: now.Unix(), Begun: now.Unix(), Siblings: now.Unix(), Unseated: code == NoticeSeatLost, Gone: code == NoticeGone}
+	h := &healing{Room: r.ID, Conv: r.Conv, Since: now.Unix(), Begun: now.Unix(), Siblings: now.Unix(), Unseated: code == NoticeSeatLost, Gone: code == NoticeGone || code == NoticeLapsed}
 	ro, err := s.lastRoster(r.ID)
 	if err != nil {
 		return err
@@ -373,7 +378,7 @@ func (s *step) nextHealing(id wire.RoomID) (action, error) {
 			return waitFor(over), nil
 		}
 	}
-	if h.Gone && !h.Sought {
+	if h.asksLong(now) && !h.Sought {
 		return s.c.seek(id, r.Conv), nil
 	}
 	if err := s.askNow(h, r, cv, now); err != nil {
@@ -504,7 +509,7 @@ func (s *step) memberDoors(h *healing, cv *conversation, ro *roster.Roster) (doo
 			return nil, err
 		}
 		h.Asked++
-		if h.Gone {
+		if h.asksLong(s.c.now()) {
 			doors = append(doors, p.ways()...)
 			continue
 		}
