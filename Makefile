@@ -8,7 +8,7 @@ export GOFLAGS := -buildvcs=false $(GOFLAGS)
 
 PEER := mls/peertest/tsmls
 
-.PHONY: help build run test check node wasm soak bench fuzz fuzzworld clean
+.PHONY: help build run test check node wasm soak bench attacks fuzz fuzzworld clean
 
 help:
 	@echo 'make run    build bin/hearth and start a server on http://localhost:8420'
@@ -17,6 +17,7 @@ help:
 	@echo 'make soak   long random histories against the independent MLS peer, and a million messages in worlds gone wild'
 	@echo 'make fuzzworld  worlds gone wild, for FOR (10m) or until MESSAGES were sent'
 	@echo 'make bench  benchmarks of mls, then the load generator, a few seconds each'
+	@echo 'make attacks  what each attack of a hostile member costs, and how long until the others talk again'
 	@echo 'make fuzz   every fuzz target for a few seconds'
 
 build:
@@ -64,6 +65,12 @@ ON ?=
 fuzzworld:
 	HEARTH_WORLD_FOR=$(FOR) HEARTH_WORLD_ROUNDS=$(ROUNDS) HEARTH_WORLD_TALK=$(TALK) HEARTH_WORLD_MESSAGES=$(MESSAGES) HEARTH_WORLD_ON=$(ON) \
 		$(GO) test -count=1 -timeout 0 -v -run '^TestFuzzedWorld$$' ./core
+
+# The table of docs/benchmarks.md, "The hostile member".
+attacks:
+	@echo '| attack | reached | back | processor time | MB allocated |'
+	@echo '|---|---|---|---|---|'
+	@HEARTH_FULL=1 $(GO) test -count=1 -timeout 20m -v -run '^TestHostile$$' ./core | sed -n 's/^.*_test.go:[0-9]*: |/|/p; /FAIL/p'
 
 FUZZTIME ?= 10s
 fuzz:

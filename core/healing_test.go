@@ -286,14 +286,18 @@ func TestAskedWhileOut(t *testing.T) {
 }
 
 // TestOwnSeatIsNobodysFault: once a device's own seat has taken the place of the
-// one that it was given, who gave it cannot have spoiled it.
+// one that it was given, who gave it cannot have spoiled it. That is when it has
+// joined: no later renewal helps it.
 func TestOwnSeatIsNobodysFault(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		homes, room := club(t, "alice", "bob", "carol", "dave", "erin", "fred")
+		w := newWorld(t)
+		homes := []*home{w.person("alice"), w.person("bob"), w.person("carol")}
+		room := groupOf(t, "club", homes...)
+		settle(homes...)
 		for _, h := range homes[1:] {
 			h.inRoom(room, func(s *step, r *roomRecord, _ *conversation) error {
-				if by, err := s.suspect(r.ID); err != nil || by != (wire.AccountID{}) {
-					t.Errorf("%s would suspect who added them, %v", h.name, err)
+				if by, err := s.suspect(r.ID); err != nil || by != (wire.AccountID{}) || r.Old != nil {
+					t.Errorf("%s would suspect who added them: %v; its seat is its own: %v, %v", h.name, by != (wire.AccountID{}), r.Old == nil, err)
 				}
 				return nil
 			})

@@ -61,8 +61,6 @@ func (l *roomLog) opened(ctx context.Context, which int, o wire.SeatOpened) (boo
 		}
 		if which == 0 && r.Old != nil {
 			r.Old = nil // the new seat opens: the rename came through
-			// That of our own making is nobody else's to spoil.
-			s.del(adderName(r.ID))
 		}
 		s.putRoom(r)
 		if err := s.serverKeeps(r, cv, s.c.net.Terms(r.Server).Keep); err != nil {
