@@ -28,11 +28,12 @@ var arrows = map[string][]string{
 	"core/letter":          {"wire", "mls", "identity"},
 	"core/vault":           {"wire"},
 	"core/vault/vaulttest": {"wire", "core/vault"},
-	"core":                 {"wire", "mls", "identity", "content", "core/roster", "core/letter", "core/vault", "core/archive", "core/backup", "core/sealedfile", "core/lane"},
+	"core":                 {"wire", "mls", "identity", "content", "core/roster", "core/letter", "core/vault", "core/archive", "core/backup", "core/sealedfile", "core/picture", "core/lane"},
 	"core/lane":            {"wire"},
 	"core/archive":         {"wire"},
 	"core/backup":          {"wire", "core/archive"},
 	"core/sealedfile":      {"wire"},
+	"core/picture":         {},
 	"core/bench":           {"wire", "core", "core/vault"},
 	"core/httpblobs":       {"wire", "core"},
 	"core/lock":            {"wire", "core", "core/vault"},
@@ -48,7 +49,7 @@ var arrows = map[string][]string{
 }
 
 // pure packages hold no I/O, no clock and no goroutine of their own.
-var pure = []string{"mls", "content", "wire", "identity", "core/roster", "core/letter", "core/archive", "core/backup", "core/sealedfile"}
+var pure = []string{"mls", "content", "wire", "identity", "core/roster", "core/letter", "core/archive", "core/backup", "core/sealedfile", "core/picture"}
 
 // impure are the standard packages that a pure one may not import.
 var impure = []string{"net", "net/http", "os", "os/exec", "database/sql", "log", "log/slog", "syscall", "time"}

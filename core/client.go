@@ -363,7 +363,9 @@ type SendOptions struct {
 	// Once: the file is gone when it was opened. Lasts is how long a recording is;
 	// Voice, that it was spoken for this message.
 	Once, Voice bool
-	Lasts       time.Duration
+	// AsIs sends a picture with all that is hidden in it.
+	AsIs  bool
+	Lasts time.Duration
 }
 
 // GroupSettings says what GroupSet changes; nil fields stay.

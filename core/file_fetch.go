@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"hearth/content"
+	"hearth/core/picture"
 	"hearth/core/sealedfile"
 	"hearth/wire"
 )
@@ -368,6 +369,38 @@ func (c *Client) downloadFrom(ctx context.Context, files Files, st *stored, p pr
 		_, err := io.CopyBuffer(struct{ io.Writer }{w}, in, make([]byte, sealedfile.ChunkSize))
 		return err
 	})
+}
+
+// Thumbnail is a small picture of a message's file.
+type Thumbnail struct {
+	Type string `json:"type"`
+	Data []byte `json:"data"` // base64 in JSON
+}
+
+// Thumbnail returns the small picture that came with a message's file. Its sender made
+// it; it is written anew here, so that nothing but a picture is shown.
+func (c *Client) Thumbnail(ctx context.Context, room, id string) (out Thumbnail, err error) {
+	conv, err := c.roomByText(ctx, room)
+	if err != nil {
+		return out, err
+	}
+	of, err := content.ParseMessageID(id)
+	if err != nil {
+		return out, err
+	}
+	var a content.Attached
+	err = c.look(ctx, func(s *step) error {
+		_, a, err = s.attachedTo(conv, of[:])
+		return err
+	})
+	if err != nil {
+		return out, err
+	}
+	if out.Data, err = picture.Recode(a.Thumbnail); err != nil {
+		return Thumbnail{}, wire.Errorf(wire.NotFound, "there is no small picture of that file").WithNext("save the file itself")
+	}
+	out.Type = content.ThumbnailType
+	return out, nil
 }
 
 // takeTurn waits until nobody else fetches the same file.

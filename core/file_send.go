@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"hearth/content"
+	"hearth/core/picture"
 	"hearth/core/sealedfile"
 	"hearth/core/vault"
 	"hearth/wire"
@@ -37,7 +38,32 @@ func (c *Client) sendFile(ctx context.Context, o SendOptions, opts content.Optio
 	}
 	defer src.Close()
 	a := content.Attached{Name: safeName(path.Base(o.File)), Type: typeOf(o.File), Caption: o.Text, FileDetails: content.FileDetails{Once: o.Once, Voice: o.Voice}.Lasting(o.Lasts)}
-	return c.sendSource(ctx, outgoing{to: o.To, src: io.NewSectionReader(src, 0, size), size: size, says: a, marks: marks, opts: opts, wait: cmp.Or(o.Wait, sendFileWait)})
+	out := outgoing{to: o.To, src: io.NewSectionReader(src, 0, size), size: size, says: a, marks: marks, opts: opts, wait: cmp.Or(o.Wait, sendFileWait)}
+	if !o.AsIs {
+		if err := out.strip(src); err != nil {
+			return Sent{}, err
+		}
+	}
+	return c.sendSource(ctx, out)
+}
+
+// strip takes out of a picture what is not seen, and looks at it.
+func (o *outgoing) strip(src io.ReaderAt) error {
+	p, err := picture.Strip(src, o.size)
+	if errors.Is(err, picture.ErrForm) || errors.Is(err, picture.ErrForeign) {
+		return wire.Errorf(wire.BadInput, "what is hidden in this picture, such as where it was taken, cannot be taken out").
+			WithNext("save it as JPEG or PNG and send that, or send it with all that is in it: --as-is")
+	}
+	if err != nil || p == nil {
+		return err
+	}
+	o.src, o.size, o.says.Type = p.Reader(), p.Size, p.Type
+	seen := p.See(content.MaxThumbnail)
+	o.says.Width, o.says.Height = uint32(seen.Width), uint32(seen.Height)
+	if !o.says.Once { // it is to be seen once
+		o.says.Thumbnail = seen.Thumbnail
+	}
+	return nil
 }
 
 // outgoing is a file that is to be sent.

@@ -78,6 +78,10 @@ func (f *fake) Send(ctx context.Context, o core.SendOptions) (core.Sent, error) 
 	return core.Sent{Room: "room", ID: "id-" + o.Text, State: state}, nil
 }
 
+func (f *fake) Thumbnail(context.Context, string, string) (core.Thumbnail, error) {
+	return core.Thumbnail{}, nil
+}
+
 func (f *fake) SaveFile(_ context.Context, o core.SaveOptions) (core.Saved, error) {
 	f.saveAs = o
 	return core.Saved{}, nil

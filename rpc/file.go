@@ -16,6 +16,19 @@ type SaveParams struct {
 	Folder string `json:"folder,omitempty"`
 }
 
+// ThumbnailParams are those of thumbnail.
+type ThumbnailParams struct {
+	Room string `json:"room"`
+	ID   string `json:"id"` // the message's
+}
+
+func thumbnail(ctx context.Context, c Core, p ThumbnailParams) (core.Thumbnail, error) {
+	if err := cmp.Or(need("room", p.Room), need("id", p.ID)); err != nil {
+		return core.Thumbnail{}, err
+	}
+	return c.Thumbnail(ctx, p.Room, p.ID)
+}
+
 func save(ctx context.Context, c Core, p SaveParams) (core.Saved, error) {
 	if err := cmp.Or(need("room", p.Room), need("id", p.ID)); err != nil {
 		return core.Saved{}, err

@@ -25,6 +25,7 @@ type SendParams struct {
 	// Once: the file is gone when it was opened. Seconds is how long a recording is,
 	// Voice that it was spoken for this message.
 	Once    bool    `json:"once,omitempty"`
+	AsIs    bool    `json:"as_is,omitempty"` // a picture goes with all that is hidden in it
 	Seconds float64 `json:"seconds,omitempty"`
 	Voice   bool    `json:"voice,omitempty"`
 }
@@ -49,7 +50,7 @@ func send(ctx context.Context, c Core, p SendParams) (core.Sent, error) {
 	o := core.SendOptions{To: p.To, Text: p.Text, Expire: expire, FromReading: p.FromReading, Reply: p.Reply, Format: p.Format}
 	if p.File != "" {
 		o.File, o.Wait = p.File, wait
-		o.Once, o.Voice, o.Lasts = p.Once, p.Voice, time.Duration(p.Seconds*float64(time.Second))
+		o.Once, o.Voice, o.AsIs, o.Lasts = p.Once, p.Voice, p.AsIs, time.Duration(p.Seconds*float64(time.Second))
 	} else {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, wait)

@@ -45,6 +45,7 @@ type Core interface {
 	Details(ctx context.Context, room, id string) (core.Details, error)
 	Forward(ctx context.Context, o core.ForwardOptions) (core.Sent, error)
 	Search(ctx context.Context, o core.SearchOptions) ([]core.Event, error)
+	Thumbnail(ctx context.Context, room, id string) (core.Thumbnail, error)
 	SaveFile(ctx context.Context, o core.SaveOptions) (core.Saved, error)
 	Requests(ctx context.Context) ([]core.Request, error)
 	Accept(ctx context.Context, id string) (core.Answered, error)

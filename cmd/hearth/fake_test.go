@@ -127,6 +127,10 @@ func (h *fakeHome) Configure(_ context.Context, ch core.SettingsChange) (core.Ac
 	return core.AccountSettings{Receipts: ch.Receipts == nil || *ch.Receipts, Retention: "30d"}, h.fails
 }
 
+func (h *fakeHome) Thumbnail(context.Context, string, string) (core.Thumbnail, error) {
+	return core.Thumbnail{}, nil
+}
+
 func (h *fakeHome) SaveFile(context.Context, core.SaveOptions) (core.Saved, error) {
 	return core.Saved{}, nil
 }

@@ -9,10 +9,12 @@ import (
 
 	"hearth/core"
 	"hearth/rpc"
+	"hearth/wire"
 )
 
 func (a *app) saveCommand() *cobra.Command {
 	var p rpc.SaveParams
+	var small bool
 	cmd := &cobra.Command{
 		Use:   "save ROOM ID",
 		Short: "Write the file that a message brings",
@@ -31,6 +33,9 @@ was the next time. What is written is yours, and does not end with the message.`
 			if err != nil {
 				return err
 			}
+			if small {
+				return a.saveThumbnail(cmd, p)
+			}
 			var s core.Saved
 			if err := a.call(cmd.Context(), "save", p, &s); err != nil {
 				return err
@@ -42,7 +47,30 @@ was the next time. What is written is yours, and does not end with the message.`
 		},
 	}
 	cmd.Flags().StringVar(&p.To, "to", "", "where to write it (default this folder, under the file's own name)")
+	cmd.Flags().BoolVar(&small, "thumbnail", false, "write the small picture that came with it, to --to; nothing is fetched")
 	return cmd
+}
+
+// saveThumbnail writes the small picture that came with a file.
+func (a *app) saveThumbnail(cmd *cobra.Command, p rpc.SaveParams) error {
+	if p.To == "" {
+		return wire.Errorf(wire.BadInput, "where the small picture goes is missing").WithNext("name a file with --to FILE")
+	}
+	var t core.Thumbnail
+	if err := a.call(cmd.Context(), "thumbnail", rpc.ThumbnailParams{Room: p.Room, ID: p.ID}, &t); err != nil {
+		return err
+	}
+	err := places{}.Write(cmd.Context(), p.To, func(w io.Writer) error {
+		_, err := w.Write(t.Data)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return show(a, core.Saved{Room: p.Room, ID: p.ID, To: p.To, Size: uint64(len(t.Data))}, func(w io.Writer, s core.Saved) {
+		fmt.Fprintf(w, "Saved, %s.\n", bytesInWords(s.Size))
+		facts(w, "to", plain(s.To))
+	})
 }
 
 // fileLine says what a message's file is, and how to get it.

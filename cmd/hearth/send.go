@@ -45,6 +45,7 @@ func (a *app) sendCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&file, "file", "", "a file to send along; then TEXT may be left out")
+	cmd.Flags().BoolVar(&p.AsIs, "as-is", false, "send a picture with all that is hidden in it, such as where it was taken")
 	cmd.Flags().BoolVar(&p.Once, "once", false, "let the file be gone once it was opened")
 	cmd.Flags().StringVar(&p.Expire, "expire", "", "when it ends, such as 30s or 7d (default the room's)")
 	cmd.Flags().BoolVar(&p.FromReading, "from-reading", false, "let --expire begin when it is read")
