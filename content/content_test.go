@@ -57,6 +57,10 @@ func samples(t testing.TB) map[string]*Message {
 			{Body: Multi{SingleUnit, []Part{{Body: Null{}}, {Disposition: Preview, Body: Single{"x/y", nil}}}}},
 		}}}, Extensions: Extensions{{Int: 1}: wire.Encode("im:a"), {Int: -7}: wire.Encode([]int{1}), {Text: "hearth.x"}: wire.Encode(map[string]int{"a": 1})}},
 	}
+	all["poll"] = ok(t)(NewPoll(Question{Question: "Where?", Options: []string{"here", "there"}}, o))
+	all["vote"] = ok(t)(NewVote(other, Ballot{Choices: []uint8{1, 0}}, "Voted: here, there", o))
+	all["place"] = ok(t)(NewPlace(52.52, -13.405, 20, "the café", o))
+	all["contact"] = ok(t)(NewContact(Card{Account: alice, Name: "Alice", Handle: "alice@h.example"}, o))
 	marked := ok(t)(NewText("come now, @bob", o))
 	if err := marked.Mark([]Mark{{Style: Bold, From: 5, Len: 3}, {Style: Mention, From: 10, Len: 4, Account: &alice}}); err != nil {
 		t.Fatal(err)
@@ -135,6 +139,8 @@ func TestKindsAndTexts(t *testing.T) {
 		"text": {Text, "meet me at noon"}, "reply": {Text, "I'll be there ♥"}, "reaction": {React, "👍"}, "edit": {Edit, "at one"},
 		"delete": {Delete, ""}, "expires": {Text, "soon gone"}, "after reading": {Text, "soon gone"}, "topic": {Text, "no time"},
 		"attachment": {File, ""}, "captioned file": {File, "look"}, "unknown sort": {Unknown, ""},
+		"poll": {Poll, "Where?\n1. here\n2. there"}, "vote": {Vote, "Voted: here, there"},
+		"place": {Place, "the café\n52.52000, -13.40500 (within 20 m)"}, "contact": {Contact, "Contact: Alice\nalice@h.example"},
 		"formatted": {Text, "come now, @bob"},
 	}
 	for name, m := range samples(t) {

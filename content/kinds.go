@@ -14,6 +14,10 @@ const (
 	Edit
 	Delete
 	File
+	Poll
+	Vote
+	Place
+	Contact
 
 	numKinds
 )
@@ -62,6 +66,10 @@ var specs = [...]Spec{
 		text, _ := m.Text()
 		return strings.TrimSpace("A file: " + f.FileName + "\n" + text)
 	}},
+	Poll:    {Name: "poll", Rule: EndsItself, Method: "poll", Command: "poll", line: wordsLine},
+	Vote:    {Name: "vote", Rule: EndsWithTarget, Method: "vote", Command: "vote", line: wordsLine},
+	Place:   {Name: "place", Rule: EndsItself, Method: "place", Command: "place", line: wordsLine},
+	Contact: {Name: "contact", Rule: EndsItself, Method: "contact.share", Command: "contact share", line: wordsLine},
 }
 
 // The last kind has a row, or this does not compile.
@@ -69,6 +77,11 @@ var _ = [1]struct{}{}[len(specs)-int(numKinds)]
 
 func textLine(m *Message) string {
 	text, _ := m.Text()
+	return text
+}
+
+func wordsLine(m *Message) string {
+	text, _ := m.Words()
 	return text
 }
 
@@ -87,6 +100,9 @@ func (k Kind) Spec() Spec {
 	}
 	return specs[k]
 }
+
+// Editable reports whether another text may take the place of a message's.
+func (k Kind) Editable() bool { return k == Text || k == File }
 
 func (k Kind) String() string { return k.Spec().Name }
 

@@ -21,6 +21,9 @@ func (m *Message) Kind() Kind {
 	if _, ok := m.File(); ok {
 		return File
 	}
+	if k, ok := m.typedKind(); ok {
+		return k
+	}
 	switch _, ok := m.Text(); {
 	case !ok:
 		return Unknown

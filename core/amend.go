@@ -27,7 +27,7 @@ const (
 // amends reports whether a line says something of another.
 func (h *happening) amends() bool {
 	switch h.Type {
-	case EventEdit, EventDeletion, EventReaction:
+	case EventEdit, EventDeletion, EventReaction, EventVote:
 		return true
 	}
 	return false
@@ -67,7 +67,7 @@ type amendment struct {
 func (s *step) judge(cv *conversation, from wire.AccountID, m *content.Message) (*amendment, error) {
 	a := &amendment{kind: m.Kind()}
 	of := m.Replaces
-	if a.kind == content.React {
+	if a.kind == content.React || a.kind == content.Vote {
 		of = m.InReplyTo
 	}
 	n, err := s.lineOf(cv.ID, of[:])
@@ -81,7 +81,7 @@ func (s *step) judge(cv *conversation, from wire.AccountID, m *content.Message) 
 		return nil, errNoMessage
 	}
 	a.line, a.of = n, of[:]
-	if a.kind != content.React && a.target.Account != from {
+	if a.kind != content.React && a.kind != content.Vote && a.target.Account != from {
 		return nil, errNotYours
 	}
 	switch {
@@ -94,6 +94,11 @@ func (s *step) judge(cv *conversation, from wire.AccountID, m *content.Message) 
 		return nil, errNoMessage
 	case a.kind == content.React:
 		return a, s.judgeReaction(cv, from, m, a)
+	case a.kind == content.Vote:
+		return a, s.judgeVote(cv, from, m, a)
+	}
+	if said, err := content.Parse(a.target.Body); err == nil && a.kind == content.Edit && !said.Kind().Editable() {
+		return nil, errNotToThis // not what others have answered to
 	}
 	return a, nil
 }
@@ -166,6 +171,8 @@ func (s *step) keepAmendment(cv *conversation, st roster.State, from wire.Accoun
 	switch {
 	case a.kind == content.React:
 		h.Type = EventReaction
+	case a.kind == content.Vote:
+		err = s.votes(cv, from, m, a, &h)
 	case a.kind == content.Edit:
 		h.Type = EventEdit
 		before := a.target.Until
@@ -217,7 +224,7 @@ func textOf(h *happening) string {
 	if err != nil {
 		return ""
 	}
-	text, _ := m.Text()
+	text, _ := m.Words()
 	return text
 }
 

@@ -80,6 +80,7 @@ const (
 	EventEdit     = "edit"
 	EventDeletion = "deletion"
 	EventReaction = "reaction"
+	EventVote     = "vote" // somebody answered a poll
 	// ReactionTaken is the Kind of a reaction's event when it was taken back.
 	ReactionTaken = "removed"
 	EventRequest  = "request"
@@ -136,6 +137,11 @@ type Event struct {
 
 	// File is what a message brings besides its text.
 	File *FileInfo `json:"file,omitempty"`
+
+	// What a message holds, by its Kind.
+	Poll    *ShownPoll    `json:"poll,omitempty"`
+	Place   *ShownPlace   `json:"place,omitempty"`
+	Contact *ShownContact `json:"contact,omitempty"`
 
 	// Forwarded: its sender says that somebody else wrote it first.
 	Forwarded bool `json:"forwarded,omitempty"`

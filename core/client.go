@@ -354,6 +354,9 @@ type SendOptions struct {
 	// reader; on the sender's devices when it is sent.
 	FromReading bool
 	Reply       string // the id of the message that this one answers
+	// Poll or Place is what is sent instead of a text.
+	Poll  *NewPoll
+	Place *NewPlace
 	// Format reads the signs of content.Markup in the text.
 	Format bool
 	// File is a place of the person's own (Places), from where a file goes along. Wait

@@ -165,13 +165,16 @@ func (s *step) event(id convID, h *happening) (e Event, err error) {
 		Text: h.Text, Kind: h.Kind, Name: h.Name, State: h.State, Code: h.Code}
 	if len(h.Body) > 0 {
 		if m, err := content.Parse(h.Body); err == nil {
-			if text, ok := m.Text(); ok {
+			if text, ok := m.Words(); ok {
 				e.Text = text
 			} else if h.Type == EventMessage && m.Kind() == content.Unknown {
 				e.Text, e.Kind = m.Line(), m.Kind().String()
 			}
 			e.Forwarded = m.Forwarded()
 			if err := s.looks(id, h.Account, m, &e); err != nil {
+				return e, err
+			}
+			if err := s.showTyped(id, h, m, &e); err != nil {
 				return e, err
 			}
 			if e.File, err = s.fileInfo(id, h, m); err != nil {

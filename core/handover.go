@@ -411,7 +411,7 @@ func (s *step) handLine(id convID, it vault.Item) (*archive.Entry, error) {
 		return nil, err
 	}
 	switch h.Type {
-	case EventMessage, EventEdit, EventDeletion, EventReaction, EventJoined, EventLeft:
+	case EventMessage, EventEdit, EventDeletion, EventReaction, EventVote, EventJoined, EventLeft:
 	default:
 		return nil, nil
 	}

@@ -32,7 +32,13 @@ func (sc *scene) options() content.Options {
 // say sends a text that ends soon.
 func (sc *scene) say(text string) content.MessageID {
 	sc.t.Helper()
-	s, err := sc.alice.c.Send(sc.alice.ctx(), SendOptions{To: sc.room, Text: text, Expire: sc.ends})
+	return sc.send(SendOptions{Text: text})
+}
+
+func (sc *scene) send(o SendOptions) content.MessageID {
+	sc.t.Helper()
+	o.To, o.Expire = sc.room, sc.ends
+	s, err := sc.alice.c.Send(sc.alice.ctx(), o)
 	if err != nil {
 		sc.t.Fatal(err)
 	}
@@ -84,6 +90,25 @@ var sayings = map[content.Kind]func(sc *scene) content.MessageID{
 		return sc.utter(content.NewAttachment(content.External{ContentType: "text/plain", URL: "https://h.example/" + marker,
 			FileName: marker}, marker, sc.options()))
 	},
+	content.Poll: func(sc *scene) content.MessageID { return sc.poll() },
+	content.Vote: func(sc *scene) content.MessageID {
+		of := sc.poll()
+		if _, err := sc.bob.c.Vote(sc.bob.ctx(), VoteOptions{Room: sc.room, ID: of.String(), Choices: []int{2}}); err != nil {
+			sc.t.Fatal(err)
+		}
+		return of
+	},
+	content.Place: func(sc *scene) content.MessageID {
+		return sc.send(SendOptions{Place: &NewPlace{Lat: 1, Lon: 2, Label: marker}})
+	},
+	content.Contact: func(sc *scene) content.MessageID {
+		return sc.utter(content.NewContact(content.Card{Name: marker, Handle: "x"}, sc.options()))
+	},
+}
+
+// poll asks whether it is the marker.
+func (sc *scene) poll() content.MessageID {
+	return sc.send(SendOptions{Poll: &NewPoll{Question: "is it?", Options: []string{"no", marker}}})
 }
 
 // TestNothingOutlivesItsContent: whatever kind of content is said, once its end has

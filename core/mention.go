@@ -86,7 +86,7 @@ func (s *step) called(conv convID, peer wire.AccountID) (map[string]wire.Account
 func (s *step) looks(id convID, by wire.AccountID, m *content.Message, e *Event) error {
 	e.Runs, e.Mentioned = nil, false
 	marks := m.Marks()
-	if len(marks) == 0 {
+	if k := m.Kind(); len(marks) == 0 || !k.Editable() && k != content.Edit {
 		return nil
 	}
 	cv, err := s.conv(id)

@@ -19,7 +19,7 @@ const retention = 30 * 24 * 3600
 // state is queued and that is no error. Sending to a person begins the direct
 // conversation if there is none.
 func (c *Client) Send(ctx context.Context, o SendOptions) (Sent, error) {
-	if o.File == "" || o.Text != "" {
+	if o.File == "" && o.Poll == nil && o.Place == nil || o.Text != "" {
 		if err := content.CheckText(o.Text); err != nil {
 			return Sent{}, err
 		}
@@ -31,29 +31,14 @@ func (c *Client) Send(ctx context.Context, o SendOptions) (Sent, error) {
 			return Sent{}, err
 		}
 	}
-	if o.Expire < 0 {
-		return Sent{}, wire.Errorf(wire.BadInput, "a message cannot end before it is sent")
-	}
-	opts := content.Options{Sent: c.now()}
-	switch {
-	case o.Expire > 0 && o.FromReading:
-		opts.Expires = content.EndsAfterReading(o.Expire)
-	case o.FromReading:
-		return Sent{}, wire.Errorf(wire.BadInput, "there is no time to count from reading").WithNext("give --expire, such as 30s")
-	case o.Expire > 0:
-		opts.Expires = content.EndsAt(opts.Sent.Add(o.Expire))
-	}
-	if o.Reply != "" {
-		id, err := content.ParseMessageID(o.Reply)
-		if err != nil {
-			return Sent{}, err
-		}
-		opts.InReplyTo = &id
+	opts, err := c.options(o)
+	if err != nil {
+		return Sent{}, err
 	}
 	if o.File != "" {
 		return c.sendFile(ctx, o, opts, marks)
 	}
-	m, err := content.NewText(o.Text, opts)
+	m, err := said(o, opts)
 	if err == nil {
 		err = m.Mark(marks)
 	}
@@ -61,6 +46,43 @@ func (c *Client) Send(ctx context.Context, o SendOptions) (Sent, error) {
 		return Sent{}, err
 	}
 	return c.tellTo(ctx, o.To, m, opts.Sent)
+}
+
+// said makes the message that the options of a Send ask for.
+func said(o SendOptions, opts content.Options) (*content.Message, error) {
+	switch {
+	case (o.Poll != nil || o.Place != nil) && (o.Text != "" || o.File != "") || o.Poll != nil && o.Place != nil:
+		return nil, wire.Errorf(wire.BadInput, "one message is a text, a poll or a place")
+	case o.Poll != nil:
+		return content.NewPoll(content.Question{Question: o.Poll.Question, Options: o.Poll.Options, Multi: o.Poll.Multi}, opts)
+	case o.Place != nil:
+		return content.NewPlace(o.Place.Lat, o.Place.Lon, o.Place.Accuracy, o.Place.Label, opts)
+	}
+	return content.NewText(o.Text, opts)
+}
+
+// options are what the options of a Send mean for any message.
+func (c *Client) options(o SendOptions) (content.Options, error) {
+	opts := content.Options{Sent: c.now()}
+	if o.Expire < 0 {
+		return opts, wire.Errorf(wire.BadInput, "a message cannot end before it is sent")
+	}
+	switch {
+	case o.Expire > 0 && o.FromReading:
+		opts.Expires = content.EndsAfterReading(o.Expire)
+	case o.FromReading:
+		return opts, wire.Errorf(wire.BadInput, "there is no time to count from reading").WithNext("give --expire, such as 30s")
+	case o.Expire > 0:
+		opts.Expires = content.EndsAt(opts.Sent.Add(o.Expire))
+	}
+	if o.Reply != "" {
+		id, err := content.ParseMessageID(o.Reply)
+		if err != nil {
+			return opts, err
+		}
+		opts.InReplyTo = &id
+	}
+	return opts, nil
 }
 
 // tellTo says something to a person or in a room.

@@ -41,6 +41,8 @@ type Core interface {
 	// that came since is sent.
 	Begin() (settle func(ctx context.Context) error)
 	History(ctx context.Context, room string, limit int) ([]core.Event, error)
+	Vote(ctx context.Context, o core.VoteOptions) (core.Sent, error)
+	Introduce(ctx context.Context, o core.IntroduceOptions) (core.Sent, error)
 	Typing(ctx context.Context, room string, stopped bool) (core.Told, error)
 	Details(ctx context.Context, room, id string) (core.Details, error)
 	Forward(ctx context.Context, o core.ForwardOptions) (core.Sent, error)

@@ -27,7 +27,7 @@ func (a *app) contactCommand() *cobra.Command {
 			})
 		},
 	})
-	cmd.AddCommand(a.contactListCommand())
+	cmd.AddCommand(a.contactListCommand(), a.contactShareCommand())
 	return cmd
 }
 

@@ -140,6 +140,14 @@ func (h *fakeHome) Typing(_ context.Context, room string, stopped bool) (core.To
 	return core.Told{Room: room, Told: !stopped}, h.fails
 }
 
+func (h *fakeHome) Vote(context.Context, core.VoteOptions) (core.Sent, error) {
+	return core.Sent{}, nil
+}
+
+func (h *fakeHome) Introduce(context.Context, core.IntroduceOptions) (core.Sent, error) {
+	return core.Sent{}, nil
+}
+
 func (h *fakeHome) Details(_ context.Context, room, id string) (core.Details, error) {
 	d := core.Details{Message: core.Event{Type: core.EventMessage, Room: room, ID: id, From: "me", Text: "hi", Sent: moment, Expires: h.end(), Receipts: []core.Mark{{Handle: h.handle(), Account: "acc", State: core.StateRead, At: moment}}}}
 	if !h.bare {

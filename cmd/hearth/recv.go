@@ -70,6 +70,7 @@ func (v *eventPrinter) words(w io.Writer, e core.Event) {
 		default:
 			fmt.Fprintf(w, "%s: %s%s\n      %s\n", who, v.said(e), onItsWay(e.State), fileLine(e))
 		}
+		holds(w, e)
 		for _, r := range e.Reactions {
 			fmt.Fprintf(w, "      %s %s\n", plain(r.Reaction), word(firstOf(r.Nickname, r.Handle, r.Account)))
 		}
@@ -86,6 +87,15 @@ func (v *eventPrinter) words(w io.Writer, e core.Event) {
 			break
 		}
 		fmt.Fprintf(w, "%s reacted with %s\n", who, plain(e.Text))
+	case core.EventVote:
+		switch {
+		case e.Kind == core.VoteClosed:
+			fmt.Fprintf(w, "%s closed a poll\n", who)
+		case e.Text == "":
+			fmt.Fprintf(w, "%s took a vote back\n", who)
+		default:
+			fmt.Fprintf(w, "%s voted for %s\n", who, plain(e.Text))
+		}
 	case core.EventRequest:
 		fmt.Fprintln(w, atTheDoor(who, e.Kind, e.Name, e.Text))
 		fmt.Fprintf(w, "    hearth accept %s\n", e.ID)
@@ -127,6 +137,9 @@ func (v *eventPrinter) said(e core.Event) string {
 
 // text is a message's text, with how it looks.
 func (v *eventPrinter) text(e core.Event) string {
+	if e.Poll != nil {
+		return plain(e.Poll.Question) // its options follow
+	}
 	if len(e.Runs) > 0 {
 		return runs(e.Runs, v.styled)
 	}

@@ -119,7 +119,7 @@ func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.registerCommand(), a.whoamiCommand(), a.safetyCommand(), a.settingsCommand(),
 		a.inviteCommand(), a.contactCommand(), a.arrangeCommand(),
-		a.sendCommand(), a.draftCommand(), a.editCommand(), a.deleteCommand(), a.reactCommand(), a.forwardCommand(), a.detailsCommand(), a.typingCommand(), a.recvCommand(), a.historyCommand(), a.searchCommand(),
+		a.sendCommand(), a.draftCommand(), a.editCommand(), a.deleteCommand(), a.reactCommand(), a.forwardCommand(), a.detailsCommand(), a.pollCommand(), a.voteCommand(), a.placeCommand(), a.typingCommand(), a.recvCommand(), a.historyCommand(), a.searchCommand(),
 		a.saveCommand(),
 		a.requestsCommand(), a.acceptCommand(), a.declineCommand(), a.blockCommand(), a.unblockCommand(),
 		a.roomsCommand(), a.groupCommand(), a.deviceCommand(),
