@@ -328,7 +328,37 @@ func TestLinkCodesAndInvitationsAreNotTakenForOneAnother(t *testing.T) {
 		if _, err := phone.c.Register(phone.ctx(), RegisterOptions{Name: "other", Server: testServer}); code(err) != wire.Taken {
 			t.Errorf("a linked device registers: %v", err)
 		}
+		phone.notReady()
+		if _, err := phone.c.Register(phone.ctx(), RegisterOptions{Name: "alice", Server: testServer}); code(err) != wire.Taken {
+			t.Errorf("a device that is being linked registers: %v", err)
+		}
 		synctest.Wait()
+	})
+}
+
+// notReady sets a linked device back to where it knows its account and has made no
+// doors yet.
+func (h *home) notReady() {
+	h.inRoomless(func(s *step) error {
+		me, err := s.account()
+		if err == nil {
+			me.Stage = stageKnown
+			s.put(accountName, me)
+		}
+		return err
+	})
+}
+
+// A device that was closed as it was being linked goes on when it is opened.
+func TestLinkGoesOnAfterARestart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice := w.person("alice")
+		phone := w.link(alice, "phone")
+		phone.notReady()
+		phone.stop()
+		phone.start()
+		phone.ready()
 	})
 }
 
