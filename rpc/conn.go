@@ -165,13 +165,13 @@ func (c *conn) carryOut(ctx context.Context, m message, r *running) (any, error)
 		return c.entered(ctx, func(ctx context.Context, core Core) (any, error) { return c.receive(ctx, core, m, r) })
 	}
 	if f, ok := homeMethods[m.Method]; ok {
-		return f(ctx, c.server.home, m.Params)
+		return f.do(ctx, c.server.home, m.Params)
 	}
 	f, ok := methods[m.Method]
 	if !ok {
 		return nil, newError(codeMethodNotFound, wire.BadInput, fmt.Sprintf("there is no method %q", m.Method), "there are "+strings.Join(Methods(), ", "))
 	}
-	return c.entered(ctx, func(ctx context.Context, core Core) (any, error) { return f(ctx, core, m.Params) })
+	return c.entered(ctx, func(ctx context.Context, core Core) (any, error) { return f.do(ctx, core, m.Params) })
 }
 
 func Methods() []string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"time"
 
 	"hearth/core"
@@ -79,7 +80,10 @@ func (lockless) SetAfter(context.Context, time.Duration) (lock.Status, error) {
 const notifyLock = "lock"
 
 // homeCall carries out a method that a locked home answers too.
-type homeCall func(ctx context.Context, h Home, params json.RawMessage) (any, error)
+type homeCall struct {
+	do             func(ctx context.Context, h Home, params json.RawMessage) (any, error)
+	params, result reflect.Type
+}
 
 // homeMethods are those.
 var homeMethods = map[string]homeCall{
@@ -93,13 +97,13 @@ var homeMethods = map[string]homeCall{
 }
 
 func homeMethod[P, R any](f func(ctx context.Context, h Home, p P) (R, error)) homeCall {
-	return func(ctx context.Context, h Home, raw json.RawMessage) (any, error) {
+	return homeCall{func(ctx context.Context, h Home, raw json.RawMessage) (any, error) {
 		var p P
 		if err := readParams(raw, &p); err != nil {
 			return nil, err
 		}
 		return f(ctx, h, p)
-	}
+	}, reflect.TypeFor[P](), reflect.TypeFor[R]()}
 }
 
 // whoami of a locked home says that it is locked: who lives there is inside.

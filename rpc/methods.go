@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 )
 
 // None is the parameters of a method that takes none.
@@ -16,8 +17,12 @@ type List[T any] struct {
 	Fresh bool `json:"fresh"`
 }
 
-// call carries out a method: it reads the parameters and returns the result.
-type call func(ctx context.Context, c Core, params json.RawMessage) (any, error)
+// call carries out a method: it reads the parameters and returns the result. Their
+// types make the schema (schema.json, api.ts).
+type call struct {
+	do             func(ctx context.Context, c Core, params json.RawMessage) (any, error)
+	params, result reflect.Type
+}
 
 // methods is the whole API, beside recv (events.go), ack and cancel (conn.go),
 // and what a locked home answers too (lock.go).
@@ -87,13 +92,13 @@ var methods = map[string]call{
 
 // method makes a call of a function with typed parameters.
 func method[P, R any](f func(ctx context.Context, c Core, p P) (R, error)) call {
-	return func(ctx context.Context, c Core, raw json.RawMessage) (any, error) {
+	return call{func(ctx context.Context, c Core, raw json.RawMessage) (any, error) {
 		var p P
 		if err := readParams(raw, &p); err != nil {
 			return nil, err
 		}
 		return f(ctx, c, p)
-	}
+	}, reflect.TypeFor[P](), reflect.TypeFor[R]()}
 }
 
 // acting is method for what sends something: it ends when that is sent, or

@@ -82,6 +82,10 @@ type Core interface {
 	AccountDelete(ctx context.Context, confirm string) (core.Deleted, error)
 }
 
+// schema.json and api.ts describe the API for programs in other languages.
+//
+//go:generate go test -run TestSchemaIsAsTheTypesAre . -update
+
 var _ Core = (*core.Client)(nil)
 
 // Limits of one connection.
