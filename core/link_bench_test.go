@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"hearth/content"
 )
@@ -19,7 +18,9 @@ func BenchmarkLink(b *testing.B) {
 		w := newWorld(b)
 		alice, bob := w.person("alice"), w.person("bob")
 		alice.send("bob", "hello bob")
-		time.Sleep(100 * time.Millisecond)
+		if err := bob.c.wait(bob.ctx(), func(s *step) (bool, error) { return s.any("request") }); err != nil {
+			b.Fatal(err)
+		}
 		rs, err := bob.c.Requests(bob.ctx())
 		if err != nil || len(rs) != 1 {
 			b.Fatal(rs, err)

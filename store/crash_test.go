@@ -354,7 +354,13 @@ func TestKilledAtAnyMomentNothingReportedIsLost(t *testing.T) {
 		})
 	}
 	wg.Go(func() { // seat 0 keeps up, seat 1 never reads
-		o, _ := s.open(rm, 0)
+		woken := make(chan struct{}, 1)
+		o, _ := s.openWoken(rm, 0, func() {
+			select {
+			case woken <- struct{}{}:
+			default:
+			}
+		})
 		defer o.Close()
 		for n := wire.Number(1); n < 500; {
 			r, err := o.Read(t.Context(), n, 100, 1<<20)
@@ -364,7 +370,7 @@ func TestKilledAtAnyMomentNothingReportedIsLost(t *testing.T) {
 			}
 			n = max(n, r.Head)
 			o.Ack(n, wire.Secret{})
-			time.Sleep(time.Millisecond)
+			<-woken
 		}
 	})
 	wg.Wait()

@@ -98,7 +98,13 @@ func (s *running) post(rm *testRoom, text string) (wire.Appended, error) {
 
 func (s *running) open(rm *testRoom, i int) (*OpenSeat, wire.SeatOpened) {
 	s.t.Helper()
-	o, a, err := s.OpenSeat(context.Background(), &wire.SeatOpen{Room: rm.id, Seat: rm.seats[i], Secret: rm.secrets[i], Token: rm.token}, nil, func() {})
+	return s.openWoken(rm, i, func() {})
+}
+
+// openWoken is open with what is called when there may be something new.
+func (s *running) openWoken(rm *testRoom, i int, wake func()) (*OpenSeat, wire.SeatOpened) {
+	s.t.Helper()
+	o, a, err := s.OpenSeat(context.Background(), &wire.SeatOpen{Room: rm.id, Seat: rm.seats[i], Secret: rm.secrets[i], Token: rm.token}, nil, wake)
 	if err != nil {
 		s.t.Fatal(err)
 	}
