@@ -26,6 +26,7 @@ func (a *app) clientBenchCommands(runs *int) []*cobra.Command {
 		{"catchup", "A device that comes back, and how homes start", 10_000},
 		{"search", "Searching a history", 100_000},
 		{"send", "A message, from the word to the server's yes", 1_000},
+		{"file", "A file, from one person to another", 0},
 	} {
 		o := new(clients.Options)
 		c := &cobra.Command{Use: b.name, Short: b.short, Args: exactly(0, ""), RunE: func(cmd *cobra.Command, _ []string) error {
@@ -37,7 +38,11 @@ func (a *app) clientBenchCommands(runs *int) []*cobra.Command {
 			o.Bench, o.Runs = b.name, *runs
 			return a.benchClients(cmd.Context(), *o)
 		}}
-		c.Flags().IntVar(&o.Messages, "messages", b.messages, "how many")
+		if b.name == "file" {
+			c.Flags().IntVar(&o.MiB, "mib", 1024, "how large, MiB")
+		} else {
+			c.Flags().IntVar(&o.Messages, "messages", b.messages, "how many")
+		}
 		if b.name == "catchup" {
 			c.Flags().IntVar(&o.Rooms, "rooms", 100, "the most rooms of a home that is started")
 		}

@@ -104,16 +104,19 @@ func held() float64 {
 }
 
 // watchHeap looks at the heap until peak is called, which returns the most.
-func watchHeap() (peak func() float64) {
+func watchHeap() (peak func() float64) { return watch(heap) }
+
+// watch looks at a figure until peak is called, which returns the most.
+func watch(now func() float64) (peak func() float64) {
 	stop, most := make(chan struct{}), make(chan float64)
 	go func() {
-		seen := heap()
+		seen := now()
 		for {
 			select {
 			case <-time.After(look):
-				seen = max(seen, heap())
+				seen = max(seen, now())
 			case <-stop:
-				most <- max(seen, heap())
+				most <- max(seen, now())
 				return
 			}
 		}

@@ -30,12 +30,14 @@ import (
 
 // Options say what to measure. Zero fields mean their defaults.
 type Options struct {
-	// Bench is link, catchup, search or send.
+	// Bench is link, catchup, search, send or file.
 	Bench string
 	// Messages is how many: 10,000; of search 100,000, of send 1,000.
 	Messages int
 	// Rooms is the most rooms of a home that catchup starts: 100.
 	Rooms int
+	// MiB is how large a file is: 1,024.
+	MiB int
 	// Runs is how many runs are made; the one with the median figure is
 	// reported: 1 by default, at most 20.
 	Runs int
@@ -86,15 +88,15 @@ type Lines []interface{ line() *Line }
 // bound says how much is measured.
 func (o Options) bound() (Options, error) {
 	most := 1_000_000
-	def := map[string]int{"link": 10_000, "catchup": 10_000, "search": 100_000, "send": 1_000}[o.Bench]
+	def := map[string]int{"link": 10_000, "catchup": 10_000, "search": 100_000, "send": 1_000, "file": 1}[o.Bench]
 	if def == 0 {
-		return o, wire.Errorf(wire.BadInput, "there is no bench of that name").WithNext("use link, catchup, search or send")
+		return o, wire.Errorf(wire.BadInput, "there is no bench of that name").WithNext("use link, catchup, search, send or file")
 	}
 	for _, b := range []struct {
 		v         *int
 		def, most int
 		what      string
-	}{{&o.Messages, def, most, "messages"}, {&o.Rooms, 100, 10_000, "rooms"}, {&o.Runs, 1, 20, "runs"}} {
+	}{{&o.Messages, def, most, "messages"}, {&o.Rooms, 100, 10_000, "rooms"}, {&o.MiB, 1024, 2048, "MiB"}, {&o.Runs, 1, 20, "runs"}} {
 		*b.v = cmp.Or(*b.v, b.def)
 		if *b.v < 1 || *b.v > b.most {
 			return o, wire.Errorf(wire.BadInput, "a bench has from 1 to %d %s", b.most, b.what)
@@ -146,6 +148,8 @@ func (o Options) once(ctx context.Context, i int) (res result, err error) {
 		return r.catchUp(ctx)
 	case "search":
 		return r.search(ctx)
+	case "file":
+		return r.file(ctx)
 	}
 	return r.send(ctx)
 }
