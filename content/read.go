@@ -1,7 +1,10 @@
 package content
 
 import (
+	"bytes"
 	"time"
+
+	"hearth/wire"
 )
 
 // Kind returns what the message does. Whether its sender may (edit and delete:
@@ -86,7 +89,7 @@ func (m *Message) Sent() (time.Time, bool) {
 		return time.Time{}, false
 	}
 	var ms int64
-	if err := decMode.Unmarshal(raw, &ms); err != nil || ms < 0 || ms > maxMilli {
+	if err := decMode.Unmarshal(raw, &ms); err != nil || ms < 0 || ms > maxMilli || !bytes.Equal(wire.Encode(ms), raw) {
 		return time.Time{}, false
 	}
 	return time.UnixMilli(ms).UTC(), true
