@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
@@ -249,4 +250,37 @@ func fileAt(t *testing.T, server string) *content.Message {
 		t.Fatal(err)
 	}
 	return m
+}
+
+// TestASenderCannotLieAboutAFile: what opens, and is not what its message has signed
+// for, is not written (attack A31).
+func TestASenderCannotLieAboutAFile(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob, room := friends(w)
+		key, plain := wire.NewSecret(), someBytes(5000, 1)
+		var sealed bytes.Buffer
+		out, err := sealedfile.NewWriter(&sealed, key, int64(len(plain)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Write(plain)
+		out.Close()
+		blob := wire.BlobIDOf(1, sealed.Bytes())
+		w.blobs.m[blob] = memoryBlob{b: sealed.Bytes(), end: time.Now().Add(time.Hour)}
+		for name, hash := range map[string][32]byte{"another": {1}, "the right one": sha256.Sum256(plain)} {
+			m, err := content.NewFile(content.Attached{Name: "x", Size: uint64(len(plain)), Server: testServer, Blob: blob, Key: key, Hash: hash},
+				content.Options{Sent: time.Now()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			alice.inject(room, m)
+			es := bob.got()
+			_, err = bob.c.SaveFile(bob.ctx(), SaveOptions{Room: room, ID: es[0].ID, To: name})
+			_, written := w.places[name]
+			if right := name == "the right one"; written != right || (err == nil) != right || !right && code(err) != wire.Damaged {
+				t.Errorf("%s hash: %v, written %v", name, err, written)
+			}
+		}
+	})
 }

@@ -22,7 +22,7 @@ func (h *Home) Files() *Files { return &Files{filepath.Join(h.dir, filesName)} }
 
 // at returns where a file lies. Names are core's own; what is none is a bug.
 func (f *Files) at(name string) (string, error) {
-	if name == "" || filepath.Base(name) != name || !filepath.IsLocal(name) {
+	if name == "" || name == "." || filepath.Base(name) != name || !filepath.IsLocal(name) {
 		return "", wire.Errorf(wire.BadInput, "that is no file of a home")
 	}
 	return filepath.Join(f.dir, name), nil
