@@ -540,6 +540,13 @@ export interface RoomParams {
 	room: string;
 }
 
+export interface RoomsParams {
+	subscription: string | number;
+	snapshot?: boolean;
+	rooms: Room[];
+	order: string[];
+}
+
 export interface Run {
 	text: string;
 	style?: string[];
@@ -743,6 +750,7 @@ export interface Methods {
 	"register": { params: RegisterParams; result: Registered };
 	"requests": { params: None; result: RequestList };
 	"rooms": { params: None; result: RoomList };
+	"rooms.watch": { params: None; result: None };
 	"safety": { params: WhoParams; result: Safety };
 	"save": { params: SaveParams; result: Saved };
 	"search": { params: SearchParams; result: EventList };
@@ -763,4 +771,5 @@ export interface Notifications {
 	"event": EventParams;
 	"left": None;
 	"lock": LockStatus;
+	"rooms": RoomsParams;
 }

@@ -164,6 +164,9 @@ func (c *conn) carryOut(ctx context.Context, m message, r *running) (any, error)
 	if m.Method == methodReceive {
 		return c.entered(ctx, func(ctx context.Context, core Core) (any, error) { return c.receive(ctx, core, m, r) })
 	}
+	if m.Method == methodWatch {
+		return c.entered(ctx, func(ctx context.Context, core Core) (any, error) { return c.watch(ctx, core, m) })
+	}
 	if f, ok := homeMethods[m.Method]; ok {
 		return f.do(ctx, c.server.home, m.Params)
 	}
@@ -174,8 +177,9 @@ func (c *conn) carryOut(ctx context.Context, m message, r *running) (any, error)
 	return c.entered(ctx, func(ctx context.Context, core Core) (any, error) { return f.do(ctx, core, m.Params) })
 }
 
+// Methods lists the names of all methods, sorted.
 func Methods() []string {
-	names := slices.Concat(slices.Collect(maps.Keys(methods)), slices.Collect(maps.Keys(homeMethods)), []string{methodReceive})
+	names := slices.Concat(slices.Collect(maps.Keys(methods)), slices.Collect(maps.Keys(homeMethods)), []string{methodReceive, methodWatch})
 	slices.Sort(names)
 	return names
 }

@@ -65,6 +65,9 @@ type Core interface {
 	RevokeDevice(ctx context.Context, id string) (core.Device, error)
 	RevokeOthers(ctx context.Context) ([]core.Device, error)
 	Rooms(ctx context.Context) ([]core.Room, error)
+	// WatchRooms gives out the list now and whenever it may have changed, until ctx
+	// ends.
+	WatchRooms(ctx context.Context, fn func([]core.Room) error) error
 	GroupNew(ctx context.Context, name string, who []string) (core.Group, error)
 	GroupAdd(ctx context.Context, room string, who []string) (core.Changed, error)
 	GroupRemove(ctx context.Context, room string, who []string) (core.Changed, error)

@@ -36,7 +36,8 @@ type described struct {
 
 // surface lists all methods and notifications with their types.
 func surface() (calls, notes map[string]*described) {
-	calls = map[string]*described{methodReceive: {params: reflect.TypeFor[ReceiveParams](), result: reflect.TypeFor[Received]()}}
+	calls = map[string]*described{methodReceive: {params: reflect.TypeFor[ReceiveParams](), result: reflect.TypeFor[Received]()},
+		methodWatch: {params: reflect.TypeFor[None](), result: reflect.TypeFor[None]()}}
 	for name, m := range methods {
 		calls[name] = &described{params: m.params, result: m.result}
 	}
@@ -45,6 +46,7 @@ func surface() (calls, notes map[string]*described) {
 	}
 	notes = map[string]*described{
 		notifyEvent:  {params: reflect.TypeFor[EventParams]()},
+		notifyRooms:  {params: reflect.TypeFor[RoomsParams]()},
 		notifyLock:   {params: reflect.TypeFor[lock.Status]()},
 		notifyLeft:   {params: reflect.TypeFor[None]()},
 		notifyCancel: {params: reflect.TypeFor[cancelParams]()},

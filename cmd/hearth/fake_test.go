@@ -148,6 +148,10 @@ func (h *fakeHome) Introduce(context.Context, core.IntroduceOptions) (core.Sent,
 	return core.Sent{}, nil
 }
 
+func (h *fakeHome) WatchRooms(ctx context.Context, fn func([]core.Room) error) error {
+	return h.fails
+}
+
 func (h *fakeHome) Details(_ context.Context, room, id string) (core.Details, error) {
 	d := core.Details{Message: core.Event{Type: core.EventMessage, Room: room, ID: id, From: "me", Text: "hi", Sent: moment, Expires: h.end(), Receipts: []core.Mark{{Handle: h.handle(), Account: "acc", State: core.StateRead, At: moment}}}}
 	if !h.bare {
