@@ -24,6 +24,8 @@ type Person struct {
 	Files  *vaulttest.Files
 	Key    *vaulttest.Key
 	Client *core.Client
+	// Places are the person's own files, from the next Start on; nil: there are none.
+	Places core.Places
 	// Faults, if set before Start, stand between the client and its disk.
 	Faults *vaulttest.Faults
 	// Skew is how far the person's clock is ahead of the world's, from the next
@@ -78,7 +80,7 @@ func (p *Person) Patience() context.Context {
 
 // Config is what the person's client is handed.
 func (p *Person) Config() core.Config {
-	cfg := core.Config{Disk: p.Disk, Files: p.Files, Key: p.Key, Dial: p.w.dial(p.Name), Blobs: p.w.blobs(p.Name)}
+	cfg := core.Config{Disk: p.Disk, Files: p.Files, Key: p.Key, Places: p.Places, Dial: p.w.dial(p.Name), Blobs: p.w.blobs(p.Name)}
 	if skew := p.Skew; skew != 0 {
 		cfg.Now = func() time.Time { return time.Now().Add(skew) }
 	}
