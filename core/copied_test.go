@@ -213,3 +213,35 @@ func TestRestoredWhileTheOtherHasNewDevices(t *testing.T) {
 		})
 	}
 }
+
+// TestRestoredWhereTheOthersClockIsBehind: the only one who can put a restored home
+// back has a clock that is days behind, by which what was made today is of the
+// future.
+func TestRestoredWhereTheOthersClockIsBehind(t *testing.T) {
+	hearthtest.Run(t, func(w *hearthtest.World) {
+		alice, bob := w.Person("alice"), w.Person("bob")
+		bob.Stop()
+		bob.Skew = -5 * 24 * time.Hour
+		if err := bob.Start(); err != nil {
+			t.Fatal(err)
+		}
+		room := bob.Send("alice", "from a week ago").Room // takes a KeyPackage of today
+		alice.Accept()
+		hear(room, "hello", alice, bob)
+		alice.Stop()
+		disk, key := alice.Disk.Copy(), alice.Key.Copy()
+		if err := alice.Start(); err != nil {
+			t.Fatal(err)
+		}
+		hear(room, "after the copy", alice, bob)
+		alice.Stop()
+		alice.Disk, alice.Key = disk, key
+		if err := alice.Start(); err != nil {
+			t.Fatal(err)
+		}
+		alice.Notice(core.NoticeTwin)
+		w.Sleep(time.Hour)
+		hear(room, "restored", alice, bob)
+		hear(room, "so I see", bob, alice)
+	})
+}

@@ -327,14 +327,13 @@ func (s *step) newPackages(d *door, n int, lastResort bool) ([]wire.DoorPackage,
 		return nil, err
 	}
 	now := s.c.now()
-	life := mls.Lifetime{NotBefore: uint64(now.Add(-time.Hour).Unix()), NotAfter: uint64(now.Add(packageLife).Unix())}
 	var out []wire.DoorPackage
 	for i := range n + 1 {
 		last := i == n
 		if last && !lastResort {
 			break
 		}
-		kp, secrets, err := mls.NewKeyPackage(suite, me, life, nil)
+		kp, secrets, err := mls.NewKeyPackage(suite, me, lifetime(now), nil)
 		if err != nil {
 			return nil, err
 		}
@@ -447,6 +446,12 @@ func (c *Client) wakeDoor(id wire.RoomID) {
 		})
 		return act, err
 	})
+}
+
+// lifetime is that of a KeyPackage made now (RFC 9420 §7.2). It begins long before:
+// whose clock is behind must be able to invite a device, or to put one back, today.
+func lifetime(now time.Time) mls.Lifetime {
+	return mls.Lifetime{NotBefore: uint64(now.Add(-packageLife).Unix()), NotAfter: uint64(now.Add(packageLife).Unix())}
 }
 
 // knows reports whether a KeyPackage can be used: the right suite, within its

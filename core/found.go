@@ -44,8 +44,7 @@ func (s *step) foundRoom(f foundation) (*saga, error) {
 		return nil, err
 	}
 	now := s.c.now()
-	life := mls.Lifetime{NotBefore: uint64(now.Add(-packageLife).Unix()), NotAfter: uint64(now.Add(packageLife).Unix())}
-	g, err := mls.NewGroup(mls.GroupConfig{Suite: suite, Extensions: roster.Extensions(f.state), Limits: limits()}, member, life)
+	g, err := mls.NewGroup(mls.GroupConfig{Suite: suite, Extensions: roster.Extensions(f.state), Limits: limits()}, member, lifetime(now))
 	if err != nil {
 		return nil, err
 	}

@@ -138,8 +138,7 @@ func (c *Client) GroupJoin(ctx context.Context, link, text string) (Joined, erro
 		return Joined{}, err
 	}
 	now := c.now()
-	life := mls.Lifetime{NotBefore: uint64(now.Add(-time.Hour).Unix()), NotAfter: uint64(now.Add(packageLife).Unix())}
-	kp, secrets, err := mls.NewKeyPackage(suite, member, life, nil)
+	kp, secrets, err := mls.NewKeyPackage(suite, member, lifetime(now), nil)
 	if err != nil {
 		return Joined{}, err
 	}

@@ -298,8 +298,7 @@ func (s *step) ask(h *healing, cv *conversation, ro *roster.Roster) error {
 		at = private.address(forContacts)
 	}
 	now := s.c.now()
-	kp, secrets, err := mls.NewKeyPackage(suite, member,
-		mls.Lifetime{NotBefore: uint64(now.Add(-time.Hour).Unix()), NotAfter: uint64(now.Add(packageLife).Unix())}, nil)
+	kp, secrets, err := mls.NewKeyPackage(suite, member, lifetime(now), nil)
 	if err != nil {
 		return err
 	}
