@@ -106,8 +106,9 @@ func TestNamesOfOnesOwn(t *testing.T) {
 				t.Errorf("the name %q: %v", wrong, err)
 			}
 		}
-		if _, err := alice.c.Arrange(alice.ctx(), "alice", Arrangement{Nickname: on("me")}); code(err) != wire.BadInput {
-			t.Errorf("a name for oneself: %v", err)
+		// One's own name stands for the notes to oneself.
+		if got, err := alice.c.Arrange(alice.ctx(), "alice", Arrangement{Nickname: on("my notes")}); err != nil || got.Nickname != "my notes" || got.Account != "" {
+			t.Errorf("a name for one's notes: %+v, %v", got, err)
 		}
 	})
 }
