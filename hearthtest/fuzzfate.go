@@ -64,6 +64,8 @@ func (f *fuzz) happen() {
 		f.did.Restored++
 	case n < 35:
 		f.tell(p, "", "is away for more than a month")
+		f.endEvil() // what is withheld for so long has ended
+		f.w.Sleep(time.Hour)
 		for _, o := range f.souls {
 			if o == p || o.offline {
 				f.unsure(o)
