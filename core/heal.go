@@ -377,7 +377,7 @@ func (s *step) nextHealing(id wire.RoomID) (action, error) {
 			return waitFor(over), nil
 		}
 	}
-	if h.asksLong(now) && !h.Sought {
+	if cv.Kind != KindSelf && h.asksLong(now) && !h.Sought {
 		return s.c.seek(id, r.Conv), nil
 	}
 	if err := s.askNow(h, r, cv, now); err != nil {
