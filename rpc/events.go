@@ -61,19 +61,10 @@ func (c *conn) receive(ctx context.Context, client Core, m message, r *running) 
 
 	// life ends with whoever listens; enough ends when no more is to be waited
 	// for, and then what has arrived is still given out.
-	life, end := context.WithCancelCause(ctx)
+	life, end := c.listened(ctx)
 	defer end(nil)
 	enough, stop := context.WithCancelCause(life)
 	defer stop(nil)
-	go func() {
-		select {
-		case <-c.server.left:
-			end(ErrLeaving)
-		case <-c.unheard:
-			end(nil)
-		case <-life.Done():
-		}
-	}()
 
 	settle := client.Begin()
 	var result Received
@@ -176,4 +167,20 @@ func (s *Server) receiver(ctx context.Context) (release func(), err error) {
 	case <-t.C:
 		return nil, wire.Errorf(wire.HomeInUse, "another recv is giving out what arrives here").WithNext("stop that one, or read hearth history")
 	}
+}
+
+// listened returns a context that ends when nobody listens any more, or with
+// ErrLeaving when the server leaves. The caller ends it.
+func (c *conn) listened(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	life, end := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-c.server.left:
+			end(ErrLeaving)
+		case <-c.unheard:
+			end(nil)
+		case <-life.Done():
+		}
+	}()
+	return life, end
 }

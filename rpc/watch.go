@@ -35,17 +35,8 @@ func (c *conn) watch(ctx context.Context, client Core, m message) (None, error) 
 	if err := readParams(m.Params, new(None)); err != nil {
 		return None{}, err
 	}
-	life, end := context.WithCancelCause(ctx)
+	life, end := c.listened(ctx)
 	defer end(nil)
-	go func() {
-		select {
-		case <-c.server.left:
-			end(ErrLeaving)
-		case <-c.unheard:
-			end(nil)
-		case <-life.Done():
-		}
-	}()
 	var shown map[string][]byte // nil: nothing yet
 	var order []string
 	err := client.WatchRooms(life, func(rooms []core.Room) error {
